@@ -1,1 +1,31 @@
-//! .
+//! What notebook cells link.
+//!
+//! A session depends on this dylib under the name `tokio`, because that is the name which evcxr's generated code
+//! uses: `tokio::runtime::Runtime::new()?.block_on(async { the cell })`. Everything of tokio is re-exported; only
+//! [`runtime::Runtime`] and [`runtime::Builder`] are ours, so that all cells share one runtime, a cell can be cut at
+//! an `.await`, and a `block_on` inside a cell works.
+//!
+//! In a process that an engine started ([`antiphon_channel::CHANNEL`] is set) displays, outcomes and interrupts go
+//! over the engine's socket. Elsewhere, as under the stock evcxr server, displays are written in evcxr's own form.
+#![warn(missing_docs)]
+
+mod cancel;
+mod cell;
+mod channel;
+mod display;
+mod error_report;
+mod panic_report;
+/// Names that every cell has without a `use`.
+pub mod prelude;
+mod result;
+pub mod runtime;
+mod shared;
+mod stdout;
+
+#[doc(hidden)]
+pub use error_report::__report_line;
+
+pub use display::{Display, DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
+pub use result::{EvcxrDisplay, PlainResults};
+
+pub use tokio::*;

@@ -1,1 +1,44 @@
-//! .
+//! evcxr behind one small interface.
+//!
+//! An [`Engine`] runs cells one after the other. [`Engine::execute`] gives an [`Execution`], whose [`Event`]s come in
+//! the order in which they happened and close with exactly one [`End`]. Every front end (kernel, runner, REPL) is a
+//! translation of these events.
+//!
+//! Three kinds of process work for it, all of them this same program (see [`process_hook`]): the host owns evcxr and
+//! rust-analyzer, the child runs the cells, and a shim stands before each run of cargo. They meet in the engine's
+//! supervisor, over the frames of [`antiphon_channel`].
+#![warn(missing_docs)]
+
+mod child;
+mod child_link;
+mod dependencies;
+mod diagnostics;
+mod engine;
+mod error;
+mod event;
+mod handshake;
+mod host;
+mod host_process;
+mod metrics;
+mod options;
+mod preload;
+mod process;
+mod run;
+mod scanner;
+mod session;
+mod shim;
+mod traceback;
+mod tree;
+mod supervisor;
+mod toolchain;
+
+pub use antiphon_channel::{Completion, Completions, Display, Variable};
+pub use engine::{Engine, Execution, Interrupter};
+pub use error::{Error, ErrorKind};
+pub use event::{CellError, End, Event};
+pub use metrics::Metrics;
+pub use options::{Options, Progress, ProgressFn};
+pub use preload::{Preload, PreloadState, preload_state};
+pub use process::process_hook;
+pub use session::{StockSession, cache_dir};
+pub use toolchain::{MINIMUM_RUSTC, Toolchain};

@@ -1,1 +1,71 @@
-//! .
+//! Async clients for large language models whose calls can be awaited together.
+//!
+//! A class (for example [`OpenAI`]) is a plain bundle of settings. [`agenerate`](OpenAI::agenerate)
+//! sends a list of prompts and returns a future; [`generate`](OpenAI::generate) does the same and
+//! blocks. Both answer with an [`LlmResult`], whose `generations[i][j]` is completion `j` of prompt
+//! `i`.
+//!
+//! ```no_run
+//! use antiphon::OpenAI;
+//!
+//! # async fn run() -> Result<(), antiphon::Error> {
+//! let llm = OpenAI::new().temperature(0.9);
+//! let response = llm.agenerate(["Hello, how are you?"]).await?;
+//! println!("{}", response.generations[0][0].text);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where calls go
+//!
+//! Keys and base URLs come from setters or, **at the time of the call**, from the variables that
+//! [`EnvVars`] lists. With a base URL other than the provider's own (a local server, a simulator) a
+//! key is optional.
+//!
+//! # Runtimes
+//!
+//! Futures need a tokio runtime and may be spawned. Blocking calls work everywhere; see
+//! [`blocking`]. A value may be used from several runtimes, one after another or at once:
+//! connections belong to a runtime and are kept apart.
+//!
+//! # TLS
+//!
+//! The first call installs [`rustls`]' *ring* provider as the process default if the program has
+//! installed none. Certificates are checked by the platform's verifier.
+//!
+//! # Privacy
+//!
+//! Keys do not appear in `Debug`, in errors or in warnings. Errors hold no prompts: text that a
+//! provider echoes is removed as far as it can be recognised.
+
+#![warn(missing_docs)]
+
+pub mod blocking;
+mod env_vars;
+mod error;
+mod prompt;
+mod provider;
+mod result;
+mod retry;
+mod secret;
+mod transport;
+
+pub use env_vars::EnvVars;
+pub use error::{Error, ErrorKind};
+pub use prompt::{Message, Prompt, Role};
+pub use provider::{Anthropic, ChatOpenAI, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use result::{Generation, LlmOutput, LlmResult, TokenUsage};
+
+/// Futures and threads carry these types about; a change that forbids it must not compile.
+const _: () = {
+    const fn portable<T: Clone + std::fmt::Debug + Send + Sync + Unpin + 'static>() {}
+    const fn shareable<T: std::error::Error + Send + Sync + Unpin + 'static>() {}
+    portable::<OpenAI>();
+    portable::<ChatOpenAI>();
+    portable::<PromptLayerOpenAI>();
+    portable::<PromptLayerChatOpenAI>();
+    portable::<Anthropic>();
+    portable::<LlmResult>();
+    portable::<Prompt>();
+    shareable::<Error>();
+};

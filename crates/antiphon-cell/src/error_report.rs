@@ -1,0 +1,63 @@
+//! The error of a `?` at the top level of a cell.
+//!
+//! evcxr turns it into its own type by a generated `impl From<T> for EvcxrUserCodeError`, which prints the text with
+//! `eprintln!("{}", error)` and drops the value. Cells see [`eprintln!`] of this crate instead of std's: inside that
+//! one function it keeps text and type for the cell's outcome, everywhere else it is std's.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use antiphon_channel::Outcome;
+
+use crate::channel;
+
+thread_local! {
+    static FAILURE: RefCell<Option<Outcome>> = const { RefCell::new(None) };
+}
+
+/// As [`std::eprintln!`].
+#[macro_export]
+macro_rules! eprintln {
+    ($format:literal, $argument:expr $(,)?) => {
+        match (&$argument,) {
+            (argument,) => {
+                fn here() {}
+                $crate::__report_line(
+                    ::std::any::type_name_of_val(&here),
+                    ::std::any::type_name_of_val(argument),
+                    ::std::format_args!($format, argument),
+                )
+            }
+        }
+    };
+    ($($argument:tt)*) => { ::std::eprintln!($($argument)*) };
+}
+
+/// Prints a line to standard error, or keeps it when it comes from evcxr's error type.
+#[doc(hidden)]
+pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
+    if channel::is_connected() && caller.ends_with("EvcxrUserCodeError>::from::here") {
+        let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
+        FAILURE.set(Some(failure));
+    } else {
+        std::eprintln!("{text}");
+    }
+}
+
+/// The failure of the cell that just ended on this thread.
+pub(crate) fn take() -> Option<Outcome> {
+    FAILURE.take()
+}
+
+/// `core::num::error::ParseIntError` to `ParseIntError`; a bare `Error` keeps its crate: `reqwest::Error`.
+fn shorten(type_name: &str) -> String {
+    let path = type_name.split('<').next().unwrap_or(type_name);
+    let segments: Vec<&str> = path.split("::").collect();
+    match segments.as_slice() {
+        ["antiphon", .., "Error"] => "LlmError".to_owned(),
+        ["std" | "core" | "alloc", module, .., "Error"] => format!("{module}::Error"),
+        [krate, .., "Error"] => format!("{krate}::Error"),
+        [.., last] => (*last).to_owned(),
+        [] => String::new(),
+    }
+}

@@ -1,0 +1,42 @@
+//! The value of a cell's last expression.
+
+use std::fmt::Debug;
+
+use antiphon_channel::{Display, FromCell};
+use serde_json::{Map, Value};
+
+use crate::{channel, stdout};
+
+/// Shows a value as the cell's result.
+///
+/// evcxr first tries `(last expression).evcxr_display()` and compiles a second time with `{:?}` when that fails. This
+/// trait makes the first try succeed for everything that is `Debug`; a type's own `evcxr_display` still wins.
+pub trait EvcxrDisplay {
+    /// Shows `self` as plain text; `()` shows nothing.
+    fn evcxr_display(&self);
+}
+
+impl<T: Debug + ?Sized> EvcxrDisplay for T {
+    fn evcxr_display(&self) {
+        show(std::any::type_name::<T>(), &self);
+    }
+}
+
+/// Imported in place of [`EvcxrDisplay`] while `:fmt` or `:types` ask for evcxr's own form of results.
+pub trait PlainResults {}
+
+fn show(type_name: &str, value: &dyn Debug) {
+    if type_name == "()" {
+        return;
+    }
+    show_text(format!("{value:?}"));
+}
+
+pub(crate) fn show_text(text: String) {
+    if channel::is_connected() {
+        let data = Map::from_iter([("text/plain".to_owned(), Value::String(text))]);
+        stdout::send_in_place(&FromCell::Display(Display { data, result: true, ..Display::default() }));
+    } else {
+        stdout::write_content("text/plain", &text);
+    }
+}

@@ -1,0 +1,271 @@
+//! The handle that front ends hold.
+
+use std::path::Path;
+use std::time::Duration;
+
+use antiphon_channel::Completions;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::{CellError, End, Event};
+use crate::handshake;
+use crate::host_process::{HostCommand, HostProcess};
+use crate::metrics::Metrics;
+use crate::options::{Options, Progress, ProgressFn};
+use crate::preload::Preload;
+use crate::session::{Session, cache_dir};
+use crate::supervisor::{Command, Startup, Supervisor};
+use crate::toolchain::Toolchain;
+
+/// Compiling the preload may take this long on a slow machine.
+const PREBUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Events that wait for the front end before the engine stops reading the cell's output.
+const EVENTS: usize = 64;
+
+/// An evaluator of cells.
+///
+/// Cells run one after the other, in the order of [`Engine::execute`]. Dropping the engine ends its processes and
+/// removes its folder; [`Engine::shutdown`] also waits for that.
+#[derive(Debug)]
+pub struct Engine {
+    commands: mpsc::Sender<Command>,
+    supervisor: JoinHandle<()>,
+    /// Kept so that nobody removes the preload while it is in use.
+    _preload: Preload,
+}
+
+impl Engine {
+    /// Starts an engine, and builds the preload first if this compiler has none yet.
+    ///
+    /// # Errors
+    /// No fit compiler, folders that cannot be written, a preload that does not build, or an evaluator that does not
+    /// start in [`Options::startup_timeout`]. Nothing half-built stays behind.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends what it started.
+    pub async fn start(options: Options, progress: ProgressFn<'_>) -> Result<Self, Error> {
+        let mut reason = "first use with this compiler and version";
+        loop {
+            let (was_cold, result) = Self::start_once(&options, reason, progress).await;
+            match result {
+                // A preload that was there but does not work: built by hand, cut short by a full disk, or damaged.
+                Err(error) if !was_cold && matches!(error.kind(), ErrorKind::StartFailed { .. }) => {
+                    reason = "the one that was there does not work";
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn start_once(options: &Options, reason: &str, progress: ProgressFn<'_>) -> (bool, Result<Self, Error>) {
+        let opened = tokio::task::block_in_place(|| {
+            let working_dir = match &options.working_dir {
+                Some(folder) => folder.clone(),
+                None => std::env::current_dir().map_err(Error::system("find the current folder"))?,
+            };
+            let working_dir =
+                working_dir.canonicalize().map_err(Error::file("find the folder", working_dir.as_path()))?;
+            let program = match &options.program {
+                Some(program) => program.clone(),
+                None => std::env::current_exe().map_err(Error::system("find this program"))?,
+            };
+            let toolchain = Toolchain::find(&working_dir)?;
+            let cache_dir = options.cache_dir.clone().unwrap_or_else(cache_dir);
+            let preload = Preload::open(&cache_dir, &toolchain, progress)?;
+            let session = Session::create(&cache_dir, &preload, &program)?;
+            let preload_sources = preload.sources();
+            let env = options.env.clone();
+            let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env };
+            Ok((preload, command))
+        });
+        match opened {
+            Ok((preload, command)) => {
+                let cold = preload.is_cold();
+                if cold {
+                    progress(Progress::BuildingPreload { reason: reason.to_owned() });
+                }
+                (cold, Self::launch(options, preload, command, progress).await)
+            }
+            Err(error) => (true, Err(error)),
+        }
+    }
+
+    async fn launch(
+        options: &Options,
+        mut preload: Preload,
+        command: HostCommand,
+        progress: ProgressFn<'_>,
+    ) -> Result<Self, Error> {
+        let context_dir = command.session.context_dir();
+        let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
+        let (commands_tx, commands) = mpsc::channel(64);
+        let (connections_tx, connections) = mpsc::channel(64);
+        let (startup_tx, mut startup) = mpsc::channel(64);
+        let host = HostProcess::spawn(command)?;
+        let supervisor = Supervisor::new(commands, connections, host, startup_tx, options.interrupt_grace);
+        let supervisor = tokio::spawn(async move {
+            tokio::select! {
+                () = supervisor.run() => {}
+                () = handshake::accept(listener, connections_tx) => {}
+            }
+        });
+        let cold = preload.is_cold();
+        if !cold {
+            progress(Progress::Starting);
+        }
+        let limit = if cold { PREBUILD_LIMIT } else { options.startup_timeout };
+        if let Err(error) = wait_until_ready(&mut startup, limit, &preload, progress).await {
+            drop(commands_tx);
+            let _ = supervisor.await;
+            if !cold {
+                preload.discard();
+            }
+            return Err(error);
+        }
+        let engine = if cold {
+            let completed = tokio::task::block_in_place(|| preload.complete(&context_dir));
+            let engine = Self { commands: commands_tx, supervisor, _preload: preload };
+            if let Err(error) = completed {
+                engine.shutdown().await;
+                return Err(error);
+            }
+            engine
+        } else {
+            Self { commands: commands_tx, supervisor, _preload: preload }
+        };
+        Ok(engine)
+    }
+
+    /// Runs a cell after those that were given before it.
+    ///
+    /// # Cancel safety
+    /// Dropping the [`Execution`] does not stop the cell; [`Interrupter::interrupt`] does.
+    pub fn execute(&self, code: &str) -> Execution {
+        let (events_tx, events) = mpsc::channel(EVENTS);
+        let command = Command::Execute { code: code.to_owned(), events: events_tx };
+        let commands = self.commands.clone();
+        // Kept in order by the channel; a full one waits in a task of its own.
+        if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(command) {
+            let commands = commands.clone();
+            tokio::spawn(async move { drop(commands.send(command).await) });
+        }
+        Execution { events, commands, ended: false }
+    }
+
+    /// A handle that interrupts the running cell, for a signal handler or another task.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { commands: self.commands.clone() }
+    }
+
+    /// Forgets all variables and definitions and keeps what is compiled: the next cell finds a fresh session.
+    pub async fn clear(&self) -> Result<(), CellError> {
+        let mut execution = self.execute(":clear");
+        loop {
+            match execution.next().await {
+                Some(Event::End(End::Failed(error), _)) => return Err(error),
+                Some(Event::End(..)) | None => return Ok(()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// What can be inserted at a position, in UTF-8 bytes. Waits while a cell runs.
+    pub async fn complete(&self, code: &str, position: usize) -> Completions {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Complete { code: code.to_owned(), position, answer }).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Plain text and HTML about what stands before a position, in UTF-8 bytes. Waits while a cell runs.
+    pub async fn inspect(&self, code: &str, position: usize) -> Option<(String, String)> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Inspect { code: code.to_owned(), position, answer }).await;
+        answered.await.ok().flatten()
+    }
+
+    /// Ends all processes and removes the session's folder.
+    pub async fn shutdown(self) {
+        let _ = self.commands.send(Command::Shutdown).await;
+        let _ = self.supervisor.await;
+    }
+}
+
+/// A cell under way: its events, in the order in which they happened.
+#[derive(Debug)]
+pub struct Execution {
+    events: mpsc::Receiver<Event>,
+    commands: mpsc::Sender<Command>,
+    ended: bool,
+}
+
+impl Execution {
+    /// The next event; `None` after [`Event::End`].
+    ///
+    /// # Cancel safety
+    /// No event is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        let event = self.events.recv().await.unwrap_or_else(|| {
+            let error = CellError::new("EvaluatorDied", "the engine was shut down");
+            Event::End(End::Failed(error), Metrics::default())
+        });
+        self.ended = matches!(event, Event::End(..));
+        Some(event)
+    }
+
+    /// Answers an [`Event::InputRequest`].
+    pub async fn reply(&self, value: String) {
+        let _ = self.commands.send(Command::Reply(value)).await;
+    }
+}
+
+/// Interrupts the running cell.
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Interrupter {
+    /// Cuts the running cell: at its `.await` at once, in compilers at once, in blocking code by replacing its process
+    /// after [`Options::interrupt_grace`]. Without a running cell it does nothing.
+    pub async fn interrupt(&self) {
+        let _ = self.commands.send(Command::Interrupt).await;
+    }
+}
+
+async fn wait_until_ready(
+    startup: &mut mpsc::Receiver<Startup>,
+    limit: Duration,
+    preload: &Preload,
+    progress: ProgressFn<'_>,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + limit;
+    let total = Preload::crates();
+    let mut done = 0;
+    loop {
+        let timeout = || ErrorKind::Timeout { what: "starting the evaluator", seconds: limit.as_secs() };
+        match tokio::time::timeout_at(deadline, startup.recv()).await.map_err(|_| timeout())? {
+            Some(Startup::Compiling(line)) => {
+                done += usize::from(line.starts_with("Compiling "));
+                progress(Progress::Compiling { line, done, total });
+            }
+            Some(Startup::Ready) => return Ok(()),
+            Some(Startup::Failed(message)) => return Err(start_error(preload, message)),
+            None => return Err(start_error(preload, "its process ended".to_owned())),
+        }
+    }
+}
+
+fn start_error(preload: &Preload, message: String) -> Error {
+    let path: &Path = &preload.sources();
+    if preload.is_cold() {
+        ErrorKind::PreloadFailed { path: path.to_owned(), message }.into()
+    } else {
+        ErrorKind::StartFailed { message }.into()
+    }
+}

@@ -1,0 +1,302 @@
+//! The host: the process that owns evcxr and rust-analyzer.
+//!
+//! It is a process of its own so that a panic, a leak or a `set_var` in there costs the front end nothing, and so that
+//! the front end can answer while rust-analyzer thinks. It decides nothing: it evaluates what the engine sends.
+
+use std::any::Any;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{env, thread};
+
+use antiphon_channel::{
+    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION, ToHost, Variable,
+    read_frame, write_frame,
+};
+use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
+use serde_json::Value;
+
+use crate::child::HOST_PID;
+use crate::{dependencies, diagnostics, preload, process, shim, tree};
+
+/// Folder in which cells run.
+pub(crate) const WORKING_DIR: &str = "ANTIPHON_WORKING_DIR";
+/// `PATH` as cells see it, without the shims.
+pub(crate) const USER_PATH: &str = "ANTIPHON_USER_PATH";
+/// Folder with the preload's sources.
+pub(crate) const PRELOAD_SOURCES: &str = "ANTIPHON_PRELOAD_SOURCES";
+
+/// rust-analyzer recurses deeply.
+const STACK_BYTES: usize = 64 << 20;
+/// How long nobody must have asked for anything before the host spends time on warming rust-analyzer up.
+const IDLE_BEFORE_WARM_UP: Duration = Duration::from_millis(300);
+
+/// What every cell can name without a `use`, and a line that switches evcxr's async and question-mark modes on: each
+/// would otherwise cost a failed compilation in the first cell that needs it.
+pub(crate) const PRELUDE: &str = "use tokio::prelude::*;\nuse tokio::EvcxrDisplay;\nuse tokio::eprintln;\n\
+    { async {}.await; let _ = \"0\".parse::<u8>()?; };\n";
+/// In place of [`PRELUDE`]'s trait while `:fmt` or `:types` are in force.
+const PLAIN_RESULTS: &str = "use tokio::PlainResults as EvcxrDisplay;\n";
+const RICH_RESULTS: &str = "use tokio::EvcxrDisplay;\n";
+
+/// Runs the host; does not return.
+pub(crate) fn main() -> ! {
+    let evaluator = thread::Builder::new().name("evaluator".to_owned()).stack_size(STACK_BYTES).spawn(run);
+    let code = match evaluator.map(thread::JoinHandle::join) {
+        Ok(Ok(())) => 0,
+        _ => 1,
+    };
+    process::exit(code)
+}
+
+fn run() {
+    let Some(mut stream) = env::var_os(CHANNEL).and_then(|path| UnixStream::connect(path).ok()) else { return };
+    let Ok(reader) = stream.try_clone() else { return };
+    if write_frame(&mut stream, &Hello::new(Role::Host)).is_err() {
+        return;
+    }
+    let engine = Arc::new(Mutex::new(stream));
+    let (requests_tx, requests) = channel();
+    let (input_tx, input) = channel();
+    let process = Arc::new(Mutex::new(None));
+    thread::spawn({
+        let process = Arc::clone(&process);
+        move || listen(reader, &requests_tx, &input_tx, &process)
+    });
+    match Host::start(engine.clone(), input) {
+        Ok(host) => {
+            *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
+            host.serve(&requests);
+        }
+        Err(message) => send(&engine, &FromHost::StartFailed { message }),
+    }
+}
+
+type ProcessHandle = Arc<Mutex<std::process::Child>>;
+
+/// Sorts the engine's frames; at their end ends the child and this process.
+fn listen(
+    mut reader: UnixStream,
+    requests: &Sender<ToHost>,
+    input: &Sender<String>,
+    process: &Mutex<Option<ProcessHandle>>,
+) {
+    while let Ok(Some(frame)) = read_frame(&mut reader) {
+        let sent = match frame {
+            ToHost::InputReply { value } => input.send(value).is_ok(),
+            request => requests.send(request).is_ok(),
+        };
+        if !sent {
+            break;
+        }
+    }
+    if let Some(process) = &*process.lock().unwrap_or_else(PoisonError::into_inner) {
+        let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+    // Usually the engine has removed it; after a SIGKILL nobody else would.
+    if let Some(session) = env::var_os(SESSION) {
+        tree::remove(Path::new(&session));
+    }
+    process::exit(0)
+}
+
+fn send(engine: &Mutex<UnixStream>, frame: &FromHost) {
+    let mut stream = engine.lock().unwrap_or_else(PoisonError::into_inner);
+    // A lost engine ends this process by way of `listen`.
+    let _ = write_frame(&mut *stream, frame);
+}
+
+struct Host {
+    context: CommandContext,
+    engine: Arc<Mutex<UnixStream>>,
+    input: Receiver<String>,
+    sources: PathBuf,
+    /// `:fmt` or `:types` are in force.
+    plain_results: bool,
+    types: bool,
+}
+
+impl Host {
+    fn start(engine: Arc<Mutex<UnixStream>>, input: Receiver<String>) -> Result<Self, String> {
+        let variable = |name: &str| env::var_os(name).ok_or_else(|| format!("{name} is not set"));
+        let session = PathBuf::from(variable(SESSION)?);
+        let working_dir = PathBuf::from(variable(WORKING_DIR)?);
+        let sources = PathBuf::from(variable(PRELOAD_SOURCES)?);
+        let mut child = Command::new(env::current_exe().map_err(|error| error.to_string())?);
+        child.current_dir(&working_dir).env_remove(ROLE).env(HOST_PID, std::process::id().to_string());
+        if let Some(path) = env::var_os(USER_PATH) {
+            child.env("PATH", path);
+        }
+        for name in [USER_PATH, WORKING_DIR, PRELOAD_SOURCES, shim::REAL_CARGO, shim::REAL_RUSTC] {
+            child.env_remove(name);
+        }
+        // evcxr reads `evcxr.toml` from the current folder: ours, not one that happens to lie beside the notebook.
+        env::set_current_dir(&session).map_err(|error| error.to_string())?;
+        let (context, outputs) = EvalContext::with_subprocess_command(child).map_err(|error| error.to_string())?;
+        drain(outputs);
+        // Relative paths in `:dep` are the user's.
+        env::set_current_dir(&working_dir).map_err(|error| error.to_string())?;
+        let context = CommandContext::with_eval_context(context);
+        let mut host = Self { context, engine, input, sources, plain_results: false, types: false };
+        host.prepare()?;
+        Ok(host)
+    }
+
+    /// Adds the preload to a fresh evcxr state.
+    fn prepare(&mut self) -> Result<(), String> {
+        // `lld` would need other flags than those that the preload was built with; rustc's own default stays.
+        let linker = if on_path("mold") { "" } else { ":linker system\n" };
+        let code = format!("{linker}{}{PRELUDE}", dependencies::commands(&self.sources.join("crates")));
+        self.plain_results = false;
+        self.types = false;
+        self.context.execute(&code).map(drop).map_err(|error| match error {
+            evcxr::Error::CompilationErrors(errors) => {
+                errors.iter().map(|error| format!("{}\n{}", error.message(), error.rendered())).collect()
+            }
+            error => error.to_string(),
+        })
+    }
+
+    fn serve(mut self, requests: &Receiver<ToHost>) {
+        send(&self.engine, &FromHost::Ready);
+        let mut first = match requests.recv_timeout(IDLE_BEFORE_WARM_UP) {
+            Err(RecvTimeoutError::Timeout) => {
+                // The first inference loads the preload's sources, seconds that the user should not see.
+                let _ = self.complete("let warm = OpenAI::new(); warm.", 31);
+                None
+            }
+            request => request.ok(),
+        };
+        while let Some(request) = first.take().or_else(|| requests.recv().ok()) {
+            let reply = self.answer(request);
+            send(&self.engine, &reply);
+        }
+    }
+
+    fn answer(&mut self, request: ToHost) -> FromHost {
+        match request {
+            ToHost::Execute { id, code } => FromHost::Executed { id, result: self.execute(&code) },
+            ToHost::Complete { id, code, position } => {
+                FromHost::Completed { id, completions: self.complete(&code, position).unwrap_or_default() }
+            }
+            ToHost::Inspect { id, code, position } => {
+                let text = guarded(|| self.context.hover_at(&code, position).ok()).ok().flatten();
+                FromHost::Inspected { id, text: text.filter(|(text, _)| text != "No documentation found") }
+            }
+            ToHost::InputReply { .. } => FromHost::Note { text: "an input that nobody asked for".to_owned() },
+        }
+    }
+
+    fn execute(&mut self, code: &str) -> Result<Executed, ExecuteError> {
+        let (mut code, notes) = dependencies::rewrite(code, &preload::locked_version);
+        for text in notes {
+            send(&self.engine, &FromHost::Note { text });
+        }
+        let mut cleared = Executed::default();
+        for command in commands(&code).map(ToOwned::to_owned).collect::<Vec<_>>() {
+            let (name, argument) = command.split_once(' ').unwrap_or((&command, ""));
+            match name {
+                ":quit" => {
+                    let message = "`:quit` has no meaning here: close the front end instead".to_owned();
+                    return Err(ExecuteError::Other { message });
+                }
+                ":clear" => {
+                    cleared = self.clear()?;
+                    code = code.replacen(":clear", "", 1);
+                }
+                ":fmt" => self.plain_results = self.types || !["", "{:?}"].contains(&argument.trim()),
+                ":types" => {
+                    self.types = !self.types;
+                    self.plain_results = self.types;
+                }
+                _ => continue,
+            }
+            if name != ":clear" {
+                let results = if self.plain_results { PLAIN_RESULTS } else { RICH_RESULTS };
+                self.evaluate(results)?;
+            }
+        }
+        let executed = self.evaluate(&code)?;
+        Ok(if executed.content.is_empty() { Executed { content: cleared.content, ..executed } } else { executed })
+    }
+
+    fn clear(&mut self) -> Result<Executed, ExecuteError> {
+        let executed = self.evaluate(":clear")?;
+        self.prepare().map_err(|message| ExecuteError::Other { message })?;
+        Ok(executed)
+    }
+
+    fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
+        let before: Vec<String> = self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        let Self { context, engine, input, .. } = self;
+        let mut callbacks = EvalCallbacks {
+            input_reader: &|request| {
+                send(engine, &FromHost::InputRequest { prompt: request.prompt, password: request.is_password });
+                input.recv().unwrap_or_default()
+            },
+        };
+        match guarded(|| context.execute_with_callbacks(code, &mut callbacks)) {
+            Ok(Ok(outputs)) => Ok(self.executed(outputs)),
+            Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
+            Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
+                Err(ExecuteError::ChildDied { message, lost_variables: before })
+            }
+            Ok(Err(error)) => Err(ExecuteError::Other { message: error.to_string() }),
+            Err(message) => Err(ExecuteError::EvaluatorPanicked { message }),
+        }
+    }
+
+    fn executed(&self, outputs: EvalOutputs) -> Executed {
+        let content = outputs.content_by_mime_type.into_iter();
+        Executed {
+            content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect(),
+            variables: self
+                .context
+                .variables_and_types()
+                .map(|(name, type_name)| Variable { name: name.to_owned(), type_name: type_name.to_owned() })
+                .collect(),
+        }
+    }
+
+    fn complete(&mut self, code: &str, position: usize) -> Option<Completions> {
+        let found = guarded(|| self.context.completions(code, position).ok()).ok()??;
+        let items = found.completions.into_iter().map(|item| Completion {
+            code: item.code,
+            label: item.label,
+            kind: item.kind.to_owned(),
+        });
+        Some(Completions { items: items.collect(), start: found.start_offset, end: found.end_offset })
+    }
+}
+
+/// The commands at the head of a cell, as evcxr finds them.
+fn commands(code: &str) -> impl Iterator<Item = &str> {
+    code.lines()
+        .map(str::trim)
+        .take_while(|line| line.is_empty() || line.starts_with("//") || line.starts_with([':', '!']))
+        .filter(|line| line.starts_with(':'))
+}
+
+fn on_path(tool: &str) -> bool {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths).any(|folder: PathBuf| Path::new(&folder).join(tool).is_file())
+}
+
+/// evcxr's own line channels; the engine reads the pipes themselves, so only stray lines come here.
+fn drain(outputs: EvalContextOutputs) {
+    for lines in [outputs.stdout, outputs.stderr] {
+        thread::spawn(move || lines.iter().for_each(drop));
+    }
+}
+
+/// Runs evcxr and gives a panic's message instead of ending.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
+        let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    })
+}

@@ -1,0 +1,253 @@
+//! One execution: what it has shown so far, and how its end is told.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use antiphon_channel::{Display, Executed, ExecuteError, Outcome};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::event::{CellError, End, Event};
+use crate::metrics::Metrics;
+use crate::traceback;
+
+/// Stop reading a child's output while so many events wait for the front end.
+const MAX_WAITING: usize = 64;
+/// Merge neighbouring output up to this size.
+const MERGE_BYTES: usize = 64 << 10;
+
+/// An execution under way.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) id: u64,
+    pub(crate) code: String,
+    events: mpsc::Sender<Event>,
+    waiting: VecDeque<Event>,
+    started: Instant,
+    metrics: Metrics,
+    /// Number of the cell in the child while its code runs.
+    pub(crate) sequence: Option<u64>,
+    outcome: Option<Outcome>,
+    panicked: bool,
+    pub(crate) cancelled: bool,
+    /// The cell library was compiled anew, and the child was stopped for it.
+    pub(crate) preload_rebuilt: bool,
+    /// The end stands at the end of what waits.
+    pub(crate) ended: bool,
+    /// Content in evcxr's form that may get another MIME type yet.
+    bundle: Option<Display>,
+}
+
+impl Run {
+    pub(crate) fn new(id: u64, code: String, events: mpsc::Sender<Event>, started: Instant) -> Self {
+        Self {
+            id,
+            code,
+            events,
+            waiting: VecDeque::new(),
+            started,
+            metrics: Metrics::default(),
+            sequence: None,
+            outcome: None,
+            panicked: false,
+            cancelled: false,
+            preload_rebuilt: false,
+            ended: false,
+            bundle: None,
+        }
+    }
+
+    /// Whether the front end keeps up.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting.len() < MAX_WAITING
+    }
+
+    /// Waits until an event can be handed over, and hands it over. Cancel safe.
+    pub(crate) async fn deliver(&mut self) {
+        if self.waiting.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        match self.events.reserve().await {
+            Ok(permit) => {
+                if let Some(event) = self.waiting.pop_front() {
+                    permit.send(event);
+                }
+            }
+            // Nobody listens any more; the cell runs on.
+            Err(_) => self.waiting.clear(),
+        }
+    }
+
+    /// Whether the end was handed over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        self.settle_bundle(false);
+        push_merged(&mut self.waiting, event);
+    }
+
+    /// Adds content in evcxr's form; types that follow each other are one bundle.
+    pub(crate) fn push_content(&mut self, mime_type: String, content: String) {
+        if self.bundle.as_ref().is_some_and(|bundle| bundle.data.contains_key(&mime_type)) {
+            self.settle_bundle(false);
+        }
+        let content = mime_content(&mime_type, content);
+        self.bundle.get_or_insert_default().data.insert(mime_type, content);
+    }
+
+    /// How long a bundle may wait for another MIME type, if there is one. In a cell that ends with an expression it may
+    /// be that expression's value, which only the cell's end tells.
+    pub(crate) fn bundle_patience(&self) -> Option<Duration> {
+        self.bundle.as_ref()?;
+        let may_be_result = !self.code.trim_end().ends_with(';');
+        Some(Duration::from_millis(if may_be_result { 500 } else { 20 }))
+    }
+
+    pub(crate) fn settle_bundle(&mut self, result: bool) {
+        if let Some(bundle) = self.bundle.take() {
+            self.waiting.push_back(Event::Display(Display { result, ..bundle }));
+        }
+    }
+
+    pub(crate) fn code_started(&mut self, sequence: u64) {
+        self.sequence = Some(sequence);
+        self.outcome = None;
+        self.panicked = false;
+        self.metrics.compile = self.started.elapsed();
+    }
+
+    pub(crate) fn code_finished(&mut self, outcome: Outcome, run_time: Duration) {
+        self.sequence = None;
+        self.outcome = Some(outcome);
+        self.metrics.run = run_time;
+    }
+
+    pub(crate) fn cargo_started(&mut self) {
+        self.metrics.cargo_runs += 1;
+    }
+
+    /// evcxr's marker of a panic, also for code that does not run under the cell library.
+    pub(crate) fn panic_seen(&mut self) {
+        self.panicked = true;
+    }
+
+    /// All output is in.
+    pub(crate) fn output_complete(&mut self) {
+        let result = !self.code.trim_end().ends_with(';');
+        self.settle_bundle(result);
+        self.sequence = None;
+    }
+
+    /// Whether the cell must be sent again: its `:dep` changed crates that the cell library shares, the library was
+    /// compiled anew and the child was stopped before any of the cell's code ran.
+    pub(crate) fn begin_again(&mut self, result: &Result<Executed, ExecuteError>) -> bool {
+        let Err(ExecuteError::ChildDied { lost_variables, .. }) = result else { return false };
+        if !std::mem::take(&mut self.preload_rebuilt) || self.cancelled {
+            return false;
+        }
+        let mut note = "a `:dep` of this cell changes crates that all cells share, so the cells' process was started \
+            anew before the cell ran"
+            .to_owned();
+        if lost_variables.is_empty() {
+            note.push_str("; no variable was lost");
+        } else {
+            note.push_str(&format!("; variables that are lost: {}", lost_variables.join(", ")));
+        }
+        self.push(Event::Note(note));
+        true
+    }
+
+    /// Closes with what the host said.
+    pub(crate) fn close(&mut self, result: Result<Executed, ExecuteError>, generated: &Path) {
+        self.settle_bundle(false);
+        let end = match result {
+            Ok(executed) => {
+                if !executed.content.is_empty() {
+                    let data = executed.content.into_iter().map(|(mime_type, content)| match content {
+                        Value::String(text) => (mime_type.clone(), mime_content(&mime_type, text)),
+                        other => (mime_type, other),
+                    });
+                    self.push(Event::Display(Display { data: data.collect(), result: true, ..Display::default() }));
+                }
+                self.end_of_code(generated)
+            }
+            Err(error) => End::Failed(self.end_of_evaluation(error)),
+        };
+        self.finish(end);
+    }
+
+    /// Closes for a reason of the engine's own.
+    pub(crate) fn fail(&mut self, error: CellError) {
+        self.settle_bundle(false);
+        self.finish(End::Failed(error));
+    }
+
+    fn finish(&mut self, end: End) {
+        self.metrics.total = self.started.elapsed();
+        if self.metrics.compile.is_zero() {
+            self.metrics.compile = self.metrics.total;
+        }
+        self.waiting.push_back(Event::End(end, self.metrics));
+        self.ended = true;
+    }
+
+    fn end_of_code(&mut self, generated: &Path) -> End {
+        End::Failed(match self.outcome.take() {
+            None | Some(Outcome::Finished) if !self.panicked => return End::Finished,
+            None | Some(Outcome::Finished) => CellError::new("Panic", "the cell panicked"),
+            Some(Outcome::Failed { type_name, message }) => {
+                CellError::new(if type_name.is_empty() { "Error" } else { &type_name }, message)
+            }
+            Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code),
+            Some(Outcome::Cancelled) => cancelled("at an `.await`; variables of earlier cells are kept"),
+        })
+    }
+
+    fn end_of_evaluation(&self, error: ExecuteError) -> CellError {
+        match error {
+            ExecuteError::ChildDied { lost_variables, .. } if self.cancelled => cancelled(
+                "the code did not come to an `.await`, so its process was replaced: variables are lost, \
+                 functions and types are kept",
+            )
+            .with_lost(lost_variables),
+            _ if self.cancelled => cancelled("while it was compiled; nothing is lost"),
+            ExecuteError::Compile { message, rendered, diagnostics } => {
+                let traceback = rendered.iter().flat_map(|text| text.lines().map(ToOwned::to_owned)).collect();
+                CellError { traceback, diagnostics, ..CellError::new("CompileError", message) }
+            }
+            ExecuteError::ChildDied { message, lost_variables } => {
+                let status = message.lines().last().unwrap_or_default();
+                let status = status.trim_start_matches("Subprocess terminated with status: ");
+                CellError::new("ChildDied", format!("the cells' process ended: {status}")).with_lost(lost_variables)
+            }
+            ExecuteError::Other { message } => CellError::new("CommandError", message),
+            ExecuteError::EvaluatorPanicked { message } => CellError::new("EvaluatorPanic", message)
+                .with_lines(["a fault of evcxr or rust-analyzer; nothing that existed before is lost".to_owned()]),
+        }
+    }
+}
+
+fn cancelled(how: &str) -> CellError {
+    CellError::new("Cancelled", format!("the cell was interrupted {how}"))
+}
+
+/// JSON types travel as JSON.
+fn mime_content(mime_type: &str, content: String) -> Value {
+    if mime_type == "application/json" || mime_type.ends_with("+json") {
+        return serde_json::from_str(&content).unwrap_or(Value::String(content));
+    }
+    Value::String(content)
+}
+
+/// Adds an event, and output to the output before it.
+pub(crate) fn push_merged(events: &mut VecDeque<Event>, event: Event) {
+    match (events.back_mut(), event) {
+        (Some(Event::Stdout(last)), Event::Stdout(bytes)) if last.len() < MERGE_BYTES => last.extend(bytes),
+        (Some(Event::Stderr(last)), Event::Stderr(bytes)) if last.len() < MERGE_BYTES => last.extend(bytes),
+        (_, event) => events.push_back(event),
+    }
+}
+

@@ -1,0 +1,480 @@
+//! The one loop that owns an engine's processes, and puts what they say in one order.
+//!
+//! Output of a cell is complete before its end is told, without a pause or a guess: the child's standard output carries
+//! evcxr's own end marker, which reaches evcxr only from here, after everything in front of it, all of standard
+//! error that was written by then, and all frames of the cell library were read.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use antiphon_channel::{Completions, FromCargo, FromCell, FromHost, ToCargo, ToHost};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::child_link::{ChildLink, ChildWake};
+use crate::event::{CellError, Event};
+use crate::handshake::Connection;
+use crate::host_process::{FrameWriter, HostProcess};
+use crate::run::{Run, push_merged};
+use crate::scanner::Token;
+
+/// Output between cells is kept for the next cell up to so many events.
+const MAX_STRAY_EVENTS: usize = 10_000;
+
+/// What front ends ask for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Execute { code: String, events: mpsc::Sender<Event> },
+    Reply(String),
+    Interrupt,
+    Complete { code: String, position: usize, answer: oneshot::Sender<Completions> },
+    Inspect { code: String, position: usize, answer: oneshot::Sender<Option<(String, String)>> },
+    Shutdown,
+}
+
+/// What start-up has come to.
+#[derive(Debug)]
+pub(crate) enum Startup {
+    Compiling(String),
+    Ready,
+    Failed(String),
+}
+
+/// Everything that can wake the supervisor.
+#[derive(Debug)]
+enum Wake {
+    Command(Option<Command>),
+    Connected(Connection),
+    Host(Option<FromHost>),
+    Cargo(u64, Option<FromCargo>),
+    Child(ChildWake),
+    HostExited(String),
+    Delivered,
+    BundleDue,
+    GraceOver,
+}
+
+/// The supervisor's state.
+pub(crate) struct Supervisor {
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) connections: mpsc::Receiver<Connection>,
+    pub(crate) host: HostProcess,
+    pub(crate) startup: Option<mpsc::Sender<Startup>>,
+    pub(crate) interrupt_grace: Duration,
+    pub(crate) ready: bool,
+    child: Option<ChildLink>,
+    cargo: HashMap<u64, FrameWriter>,
+    cargo_frames: (mpsc::Sender<(u64, Option<FromCargo>)>, mpsc::Receiver<(u64, Option<FromCargo>)>),
+    run: Option<Run>,
+    queue: VecDeque<(String, mpsc::Sender<Event>)>,
+    stray: VecDeque<Event>,
+    /// Frames of the cell library whose marker was not read yet.
+    displays: VecDeque<Event>,
+    completions: HashMap<u64, oneshot::Sender<Completions>>,
+    inspections: HashMap<u64, oneshot::Sender<Option<(String, String)>>>,
+    last_id: u64,
+    bundle_due: Option<Instant>,
+    grace_over: Option<Instant>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        commands: mpsc::Receiver<Command>,
+        connections: mpsc::Receiver<Connection>,
+        host: HostProcess,
+        startup: mpsc::Sender<Startup>,
+        interrupt_grace: Duration,
+    ) -> Self {
+        Self {
+            commands,
+            connections,
+            host,
+            startup: Some(startup),
+            interrupt_grace,
+            ready: false,
+            child: None,
+            cargo: HashMap::new(),
+            cargo_frames: mpsc::channel(64),
+            run: None,
+            queue: VecDeque::new(),
+            stray: VecDeque::new(),
+            displays: VecDeque::new(),
+            completions: HashMap::new(),
+            inspections: HashMap::new(),
+            last_id: 0,
+            bundle_due: None,
+            grace_over: None,
+        }
+    }
+
+    /// Runs until the front end shuts the engine down or drops it.
+    pub(crate) async fn run(mut self) {
+        loop {
+            match self.next().await {
+                Wake::Command(None | Some(Command::Shutdown)) => break,
+                Wake::Command(Some(command)) => self.command(command).await,
+                Wake::Connected(connection) => self.connected(connection),
+                Wake::Host(Some(frame)) => self.host_said(frame).await,
+                Wake::Host(None) => {}
+                Wake::Cargo(id, frame) => self.cargo_said(id, frame).await,
+                Wake::Child(wake) => self.child_woke(wake),
+                Wake::HostExited(message) => {
+                    if !self.host_exited(message).await {
+                        break;
+                    }
+                }
+                Wake::Delivered => {
+                    if self.run.as_ref().is_some_and(|run| run.ended && run.is_over()) {
+                        self.run = None;
+                        self.start_next().await;
+                    }
+                }
+                Wake::BundleDue => {
+                    if let Some(run) = &mut self.run {
+                        run.settle_bundle(false);
+                    }
+                }
+                Wake::GraceOver => {
+                    self.grace_over = None;
+                    if self.run.as_ref().is_some_and(|run| run.sequence.is_some()) {
+                        self.kill_child();
+                    }
+                }
+            }
+            let patience = self.run.as_ref().and_then(Run::bundle_patience);
+            self.bundle_due = patience.map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
+        }
+        self.shut_down().await;
+    }
+
+    async fn next(&mut self) -> Wake {
+        let room = self.run.as_ref().is_none_or(Run::has_room);
+        let child = self.child.as_ref().filter(|_| room);
+        tokio::select! {
+            command = self.commands.recv() => Wake::Command(command),
+            Some(connection) = self.connections.recv() => Wake::Connected(connection),
+            frame = self.host.recv() => match frame {
+                Ok(frame) => Wake::Host(frame),
+                Err(message) => Wake::HostExited(message),
+            },
+            Some((id, frame)) = self.cargo_frames.1.recv() => Wake::Cargo(id, frame),
+            wake = wake(child) => Wake::Child(wake),
+            () = deliver(self.run.as_mut()) => Wake::Delivered,
+            () = due(self.bundle_due) => Wake::BundleDue,
+            () = due(self.grace_over) => Wake::GraceOver,
+        }
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Execute { code, events } => {
+                self.queue.push_back((code, events));
+                self.start_next().await;
+            }
+            Command::Reply(value) => self.host.send(&ToHost::InputReply { value }).await,
+            Command::Interrupt => self.interrupt().await,
+            Command::Complete { code, position, answer } => {
+                let id = self.next_id();
+                self.completions.insert(id, answer);
+                self.host.send(&ToHost::Complete { id, code, position }).await;
+            }
+            Command::Inspect { code, position, answer } => {
+                let id = self.next_id();
+                self.inspections.insert(id, answer);
+                self.host.send(&ToHost::Inspect { id, code, position }).await;
+            }
+            Command::Shutdown => {}
+        }
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    async fn start_next(&mut self) {
+        if self.run.is_some() || !self.ready {
+            return;
+        }
+        let Some((code, events)) = self.queue.pop_front() else { return };
+        let id = self.next_id();
+        let mut run = Run::new(id, code.clone(), events, std::time::Instant::now());
+        for event in self.stray.drain(..) {
+            run.push(event);
+        }
+        self.run = Some(run);
+        self.host.send(&ToHost::Execute { id, code }).await;
+    }
+
+    async fn interrupt(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| !run.ended) else { return };
+        run.cancelled = true;
+        for writer in self.cargo.values_mut() {
+            writer.send(&ToCargo::Abort).await;
+        }
+        if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
+            child.interrupt(sequence);
+            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+        }
+    }
+
+    fn connected(&mut self, connection: Connection) {
+        match connection {
+            Connection::Host(stream) => self.host.attach(stream),
+            Connection::Child(ends) => {
+                self.displays.clear();
+                // An error here is a full descriptor table; evcxr then reports that its child ended.
+                self.child = ChildLink::new(ends).ok();
+            }
+            Connection::Cell { pid, stream } => {
+                if let Some(child) = self.child.as_mut().filter(|child| child.pid() == pid) {
+                    child.attach(stream);
+                }
+            }
+            Connection::Cargo(stream) => {
+                let id = self.next_id();
+                let frames = self.cargo_frames.0.clone();
+                self.cargo.insert(id, FrameWriter::spawn(stream, move |frame| (id, frame), frames));
+            }
+        }
+    }
+
+    async fn host_said(&mut self, frame: FromHost) {
+        match frame {
+            FromHost::Ready => {
+                self.ready = true;
+                self.tell_startup(Startup::Ready).await;
+                self.startup = None;
+                self.start_next().await;
+            }
+            FromHost::StartFailed { message } => self.tell_startup(Startup::Failed(message)).await,
+            FromHost::Executed { id, result } => {
+                let generated = self.host.session().generated();
+                let Some(run) = self.run.as_mut().filter(|run| run.id == id) else { return };
+                self.grace_over = None;
+                if run.begin_again(&result) {
+                    let code = run.code.clone();
+                    self.host.send(&ToHost::Execute { id, code }).await;
+                } else {
+                    run.close(result, &generated);
+                }
+            }
+            FromHost::Completed { id, completions } => {
+                if let Some(answer) = self.completions.remove(&id) {
+                    let _ = answer.send(completions);
+                }
+            }
+            FromHost::Inspected { id, text } => {
+                if let Some(answer) = self.inspections.remove(&id) {
+                    let _ = answer.send(text);
+                }
+            }
+            FromHost::InputRequest { .. } => {}
+            FromHost::Note { text } => self.emit(Event::Note(text)),
+        }
+    }
+
+    async fn cargo_said(&mut self, id: u64, frame: Option<FromCargo>) {
+        let cancelled = self.run.as_ref().is_some_and(|run| run.cancelled);
+        let reply = match frame {
+            None => {
+                self.cargo.remove(&id);
+                return;
+            }
+            Some(FromCargo::Progress { line }) => {
+                if self.startup.is_some() {
+                    self.tell_startup(Startup::Compiling(line)).await;
+                } else {
+                    self.emit(Event::Compiling(line));
+                }
+                return;
+            }
+            Some(FromCargo::Starting { .. }) if cancelled => ToCargo::Abort,
+            Some(FromCargo::Starting { .. }) => {
+                if let Some(run) = &mut self.run {
+                    run.cargo_started();
+                }
+                ToCargo::Proceed
+            }
+            Some(FromCargo::PreloadRebuilt) => {
+                if self.child.as_ref().is_some_and(ChildLink::has_preload) {
+                    if let Some(run) = &mut self.run {
+                        run.preload_rebuilt = true;
+                    }
+                    self.kill_child();
+                }
+                ToCargo::Proceed
+            }
+        };
+        if let Some(writer) = self.cargo.get_mut(&id) {
+            writer.send(&reply).await;
+        }
+    }
+
+    fn child_woke(&mut self, wake: ChildWake) {
+        match wake {
+            ChildWake::Stdout => drop(self.pump_stdout()),
+            ChildWake::Stderr => drop(self.pump_stderr()),
+            ChildWake::Cell => self.pump_cell(),
+            ChildWake::Gone => self.bury_child(),
+        }
+    }
+
+    /// Passes on what the child printed. True when that is all for now.
+    fn pump_stdout(&mut self) -> bool {
+        let Some(child) = &mut self.child else { return true };
+        let mut tokens = Vec::new();
+        let all = child.read_stdout(&mut tokens);
+        for token in tokens {
+            match token {
+                Token::Bytes(bytes) => self.emit(Event::Stdout(bytes)),
+                Token::Content { mime_type, content } => match &mut self.run {
+                    Some(run) => run.push_content(mime_type, content),
+                    None => drop(content),
+                },
+                Token::Display => {
+                    // The frame was written before its marker, so it is there.
+                    self.pump_cell();
+                    if let Some(event) = self.displays.pop_front() {
+                        self.emit(event);
+                    }
+                }
+                Token::Complete(line) => {
+                    self.pump_stderr();
+                    self.pump_cell();
+                    if let Some(run) = &mut self.run {
+                        run.output_complete();
+                    }
+                    self.forward(&line);
+                }
+                Token::Input { prompt, line } => {
+                    let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
+                    self.emit(Event::InputRequest { prompt, password });
+                    self.forward(&line);
+                }
+                Token::ForEvcxr(line) => {
+                    if let Some(run) = self.run.as_mut().filter(|_| line.starts_with(b"EVCXR_PANIC")) {
+                        run.panic_seen();
+                    }
+                    self.forward(&line);
+                }
+            }
+        }
+        all
+    }
+
+    fn pump_stderr(&mut self) -> bool {
+        let Some(child) = &mut self.child else { return true };
+        let mut bytes = Vec::new();
+        let all = child.read_stderr(&mut bytes);
+        if !bytes.is_empty() {
+            self.emit(Event::Stderr(bytes));
+        }
+        all
+    }
+
+    fn pump_cell(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        for frame in child.read_cell() {
+            match frame {
+                FromCell::Started { sequence } => {
+                    let Some(run) = &mut self.run else { continue };
+                    run.code_started(sequence);
+                    if run.cancelled {
+                        child.interrupt(sequence);
+                        self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+                    }
+                }
+                FromCell::Finished { outcome, run_time_us, .. } => {
+                    if let Some(run) = &mut self.run {
+                        run.code_finished(outcome, Duration::from_micros(run_time_us));
+                    }
+                }
+                FromCell::Display(display) => self.displays.push_back(Event::Display(display)),
+                FromCell::ClearOutput { wait } => self.displays.push_back(Event::ClearOutput { wait }),
+            }
+        }
+    }
+
+    fn forward(&mut self, line: &[u8]) {
+        if let Some(child) = &mut self.child {
+            child.forward(line);
+        }
+    }
+
+    /// The child ended: what it wrote is read to its end, then evcxr may notice.
+    fn bury_child(&mut self) {
+        while !self.pump_stdout() {}
+        while !self.pump_stderr() {}
+        self.child = None;
+    }
+
+    fn kill_child(&self) {
+        if let Some(child) = &self.child {
+            child.kill();
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        match self.run.as_mut().filter(|run| !run.ended) {
+            Some(run) => run.push(event),
+            // Between cells: the next one shows it. Beyond the limit a background task that floods is cut.
+            None if self.stray.len() < MAX_STRAY_EVENTS => push_merged(&mut self.stray, event),
+            None => {}
+        }
+    }
+
+    async fn tell_startup(&mut self, startup: Startup) {
+        if let Some(sender) = &self.startup {
+            let _ = sender.send(startup).await;
+        }
+    }
+
+    /// Starts another host in place of one that ended; false when that makes no sense.
+    async fn host_exited(&mut self, message: String) -> bool {
+        self.kill_child();
+        self.child = None;
+        self.completions.clear();
+        self.inspections.clear();
+        let error = CellError::new("EvaluatorDied", format!("the evaluator's process ended: {message}"))
+            .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
+        if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
+            run.fail(error);
+        }
+        if !self.ready {
+            self.tell_startup(Startup::Failed(message)).await;
+            return false;
+        }
+        self.ready = false;
+        self.host.restart().is_ok()
+    }
+
+    async fn shut_down(&mut self) {
+        for writer in self.cargo.values_mut() {
+            writer.send(&ToCargo::Abort).await;
+        }
+        self.kill_child();
+        self.host.shut_down().await;
+    }
+}
+
+async fn wake(child: Option<&ChildLink>) -> ChildWake {
+    match child {
+        Some(child) => child.wake().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn deliver(run: Option<&mut Run>) {
+    match run {
+        Some(run) => run.deliver().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

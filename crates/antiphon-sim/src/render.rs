@@ -1,0 +1,173 @@
+//! A plan as bytes: headers, JSON bodies, streams and error bodies.
+
+use std::{collections::VecDeque, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
+    response::Response,
+};
+use futures::stream;
+use serde_json::{Value, json};
+
+use crate::{
+    activity::Guard,
+    plan::{Payload, Plan},
+    refusal::Refusal,
+    route::Provider,
+    service::Exchange,
+    timestamp,
+};
+
+/// One event of OpenAI's streams, which have no names.
+pub(crate) fn data_event(data: &Value) -> String {
+    format!("data: {data}\n\n")
+}
+
+/// One event of Anthropic's streams, which have the name in both places.
+pub(crate) fn named_event(data: &Value) -> String {
+    format!(
+        "event: {}\ndata: {data}\n\n",
+        data["type"].as_str().unwrap_or("message")
+    )
+}
+
+/// The body of an error answer, in the provider's shape.
+pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
+    let Refusal {
+        kind,
+        message,
+        param,
+        code,
+        ..
+    } = refusal;
+    match exchange.provider {
+        Provider::OpenAi => {
+            json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+        }
+        Provider::Anthropic => json!({
+            "type": "error",
+            "error": {"type": kind, "message": message},
+            "request_id": exchange.request_id,
+        }),
+        Provider::PromptLayer => json!({"success": false, "message": message}),
+    }
+}
+
+/// Renders `plan`. A stream holds `in_flight` until its last event is handed over, or until the
+/// client leaves.
+pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Guard) -> Response {
+    let headers = headers(&plan, exchange, load);
+    let (content_type, body) = match plan.payload {
+        Payload::Json(body) => ("application/json", Body::from(body.to_string())),
+        Payload::Events(events) => (
+            "text/event-stream; charset=utf-8",
+            event_stream(events.into(), plan.chunk_gap, in_flight),
+        ),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = plan.status;
+    response.headers_mut().extend(headers);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Sends one event after the other, with a gap before each but the first.
+fn event_stream(events: VecDeque<String>, gap: Duration, in_flight: Guard) -> Body {
+    let state = (events, Duration::ZERO, in_flight);
+    Body::from_stream(stream::unfold(
+        state,
+        move |(mut events, pause, in_flight)| async move {
+            let event = events.pop_front()?;
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Some((
+                Ok::<_, std::convert::Infallible>(Bytes::from(event)),
+                (events, gap, in_flight),
+            ))
+        },
+    ))
+}
+
+/// The providers' headers. `load` is how many requests are in flight, which is what the rate limits
+/// are charged with.
+fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, HeaderValue)> {
+    let load = load as u64;
+    let mut headers = Vec::with_capacity(16);
+    let mut set = |name: &'static str, value: String| {
+        // None of them can fail: they are made of digits, letters and punctuation.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.push((HeaderName::from_static(name), value));
+        }
+    };
+    set("x-antiphon-simulated", "true".to_owned());
+    match exchange.provider {
+        Provider::OpenAi => {
+            const REQUESTS: u64 = 10_000;
+            const TOKENS: u64 = 2_000_000;
+            let tokens = plan.tokens.total();
+            set("x-request-id", exchange.request_id.clone());
+            set("openai-processing-ms", plan.latency.as_millis().to_string());
+            set("openai-version", "2020-10-01".to_owned());
+            set("openai-organization", "antiphon-sim".to_owned());
+            set("x-ratelimit-limit-requests", REQUESTS.to_string());
+            set(
+                "x-ratelimit-remaining-requests",
+                REQUESTS.saturating_sub(load).to_string(),
+            );
+            set(
+                "x-ratelimit-reset-requests",
+                format!("{}ms", (60_000 * load).div_ceil(REQUESTS)),
+            );
+            set("x-ratelimit-limit-tokens", TOKENS.to_string());
+            set(
+                "x-ratelimit-remaining-tokens",
+                TOKENS.saturating_sub(tokens).to_string(),
+            );
+            set(
+                "x-ratelimit-reset-tokens",
+                format!("{}ms", (60_000 * tokens).div_ceil(TOKENS)),
+            );
+        }
+        Provider::Anthropic => {
+            let reset = timestamp::rfc3339(timestamp::unix_seconds() + 1);
+            set("request-id", exchange.request_id.clone());
+            let mut limit = |names: [&'static str; 3], limit: u64, used: u64| {
+                set(names[0], limit.to_string());
+                set(names[1], limit.saturating_sub(used).to_string());
+                set(names[2], reset.clone());
+            };
+            limit(REQUESTS, 4_000, load);
+            limit(TOKENS, 480_000, plan.tokens.total());
+            limit(INPUT_TOKENS, 400_000, plan.tokens.input);
+            limit(OUTPUT_TOKENS, 80_000, plan.tokens.output);
+        }
+        Provider::PromptLayer => {}
+    }
+    headers
+}
+
+/// The names of Anthropic's rate limit headers: limit, remaining, reset.
+const REQUESTS: [&str; 3] = [
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-reset",
+];
+const TOKENS: [&str; 3] = [
+    "anthropic-ratelimit-tokens-limit",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-tokens-reset",
+];
+const INPUT_TOKENS: [&str; 3] = [
+    "anthropic-ratelimit-input-tokens-limit",
+    "anthropic-ratelimit-input-tokens-remaining",
+    "anthropic-ratelimit-input-tokens-reset",
+];
+const OUTPUT_TOKENS: [&str; 3] = [
+    "anthropic-ratelimit-output-tokens-limit",
+    "anthropic-ratelimit-output-tokens-remaining",
+    "anthropic-ratelimit-output-tokens-reset",
+];

@@ -1,0 +1,89 @@
+//! Which endpoint a request asks for, and in whose words an error is answered.
+
+use axum::http::{HeaderMap, Method};
+
+use crate::{
+    anthropic, openai, promptlayer,
+    refusal::{Fault, Refusal},
+};
+
+/// Whose format an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    OpenAi,
+    Anthropic,
+    PromptLayer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Completions,
+    ChatCompletions,
+    Messages,
+    OpenAiModels,
+    AnthropicModels,
+    TrackRequest,
+    LogRequest,
+    Health,
+}
+
+impl Provider {
+    /// Whose format the answer to a request has, known path or not. In doubt it is OpenAI's, as
+    /// everyone speaks it.
+    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+        match path {
+            "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
+            _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => {
+                Self::Anthropic
+            }
+            _ => Self::OpenAi,
+        }
+    }
+
+    /// Where this provider looks for a key, as [`RecordedRequest::key_in`](crate::RecordedRequest)
+    /// names the places.
+    pub(crate) fn key_places(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenAi => &["authorization"],
+            Self::Anthropic => &["x-api-key", "authorization"],
+            Self::PromptLayer => &["x-api-key", "body"],
+        }
+    }
+
+    /// Puts a fault in the words of this provider.
+    pub(crate) fn refuse(self, fault: &Fault) -> Refusal {
+        match self {
+            Self::OpenAi => openai::refuse(fault),
+            Self::Anthropic => anthropic::refuse(fault),
+            Self::PromptLayer => promptlayer::refuse(fault),
+        }
+    }
+}
+
+/// Finds the endpoint.
+pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<Endpoint, Fault> {
+    let (expected, endpoint) = match path {
+        "/v1/completions" => (Method::POST, Endpoint::Completions),
+        "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
+        "/v1/messages" => (Method::POST, Endpoint::Messages),
+        "/v1/models" if provider == Provider::Anthropic => (Method::GET, Endpoint::AnthropicModels),
+        "/v1/models" => (Method::GET, Endpoint::OpenAiModels),
+        "/track-request" | "/rest/track-request" => (Method::POST, Endpoint::TrackRequest),
+        "/log-request" => (Method::POST, Endpoint::LogRequest),
+        "/health" => (Method::GET, Endpoint::Health),
+        _ => {
+            return Err(Fault::UnknownPath {
+                method: method.to_string(),
+                path: path.to_owned(),
+            });
+        }
+    };
+    if *method == expected {
+        Ok(endpoint)
+    } else {
+        Err(Fault::WrongMethod {
+            method: method.to_string(),
+            path: path.to_owned(),
+        })
+    }
+}

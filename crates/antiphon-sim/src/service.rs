@@ -1,0 +1,215 @@
+//! Where a request becomes a response: route, parse, plan, render.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{StatusCode, request},
+    response::Response,
+};
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use crate::{
+    activity::ActivityCounter,
+    anthropic::{self, messages},
+    builder::Settings,
+    fields::Fields,
+    generate::Generator,
+    openai::{self, chat, completions},
+    plan::{Charge, Payload, Plan},
+    promptlayer,
+    refusal::{Fault, Refusal},
+    render::{self, render},
+    request_log::{RecordedRequest, RequestLog},
+    route::{Endpoint, Provider, route},
+    seed::Random,
+};
+
+/// The largest body that is taken, in bytes; Anthropic's documented limit.
+const BODY_LIMIT: usize = 32 << 20;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    settings: Settings,
+    generator: Generator,
+    pub(crate) activity: ActivityCounter,
+    pub(crate) log: RequestLog,
+    /// How many requests came, of any kind.
+    requests: AtomicU64,
+    /// How many of them asked a model.
+    calls: AtomicU64,
+}
+
+/// One request and its answer.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) provider: Provider,
+    /// Counted from 1.
+    pub(crate) number: u64,
+    pub(crate) request_id: String,
+    /// What further ids are drawn from.
+    pub(crate) random: Random,
+}
+
+/// A request that was understood.
+#[derive(Debug)]
+enum Call {
+    Completions(completions::Request),
+    Chat(chat::Request),
+    Messages(messages::Request),
+    /// It asks no model, and this is the answer.
+    Direct(StatusCode, Value),
+}
+
+/// Answers any request.
+pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let in_flight = service.activity.begin_request();
+    let (head, body) = request.into_parts();
+    let body = read(body).await;
+    let mut exchange = service.exchange(&head);
+    let plan = service
+        .plan(&mut exchange, &head, body)
+        .unwrap_or_else(|refusal| {
+            let body = render::error_body(&refusal, &exchange);
+            Plan::at_once(refusal.status, body)
+        });
+    if !plan.latency.is_zero() {
+        tokio::time::sleep(plan.latency).await;
+    }
+    render(plan, &exchange, service.activity.now().in_flight, in_flight)
+}
+
+/// Reads a body. One that is too large is read to its end all the same, since a client that is
+/// still writing would not see the answer; what a client broke off is as good as empty.
+async fn read(body: Body) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let mut len = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(Ok(chunk)) = chunks.next().await {
+        len += chunk.len();
+        if len <= BODY_LIMIT {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if len > BODY_LIMIT {
+        Err(Fault::TooLarge)
+    } else {
+        Ok(bytes)
+    }
+}
+
+impl Service {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            generator: Generator::new(settings.seed),
+            settings,
+            activity: ActivityCounter::default(),
+            log: RequestLog::default(),
+            requests: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    fn exchange(&self, head: &request::Parts) -> Exchange {
+        let provider = Provider::of(head.uri.path(), &head.headers);
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut random = Random::new(self.settings.seed, &[number]);
+        let request_id = match provider {
+            Provider::Anthropic => format!("req_01{}", random.alphanumeric(22)),
+            Provider::OpenAi | Provider::PromptLayer => {
+                format!("req_{:016x}{:016x}", random.next(), random.next())
+            }
+        };
+        Exchange {
+            provider,
+            number,
+            request_id,
+            random,
+        }
+    }
+
+    /// Records the request and decides on the answer.
+    fn plan(
+        &self,
+        exchange: &mut Exchange,
+        head: &request::Parts,
+        body: Result<Vec<u8>, Fault>,
+    ) -> Result<Plan, Refusal> {
+        let refuse = |fault: &Fault| exchange.provider.refuse(fault);
+        let (method, path) = (&head.method, head.uri.path());
+        let body_len = body.as_ref().map_or(0, Vec::len);
+        let json = body.map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let recorded = json.as_ref().ok().cloned().flatten().unwrap_or_default();
+        let recorded = RecordedRequest::new(method, path, &head.headers, recorded);
+        let has_key = recorded
+            .key_in
+            .iter()
+            .any(|place| exchange.provider.key_places().contains(place));
+        self.log.push(recorded, body_len);
+        self.activity.request_received();
+
+        let endpoint = route(exchange.provider, method, path).map_err(|fault| refuse(&fault))?;
+        if self.settings.require_key && !has_key && endpoint != Endpoint::Health {
+            return Err(refuse(&Fault::MissingKey));
+        }
+        if endpoint == Endpoint::Messages && !head.headers.contains_key("anthropic-version") {
+            return Err(anthropic::missing_version());
+        }
+        let json = json.map_err(|fault| refuse(&fault))?;
+        let call = parse(endpoint, json.as_ref(), exchange)?;
+        Ok(self.plan_call(&call, exchange))
+    }
+
+    fn plan_call(&self, call: &Call, exchange: &mut Exchange) -> Plan {
+        let (payload, tokens): (Payload, Charge) = match call {
+            Call::Direct(status, body) => return Plan::at_once(*status, body.clone()),
+            Call::Completions(request) => {
+                completions::answer(request, &self.generator, &mut exchange.random)
+            }
+            Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
+            Call::Messages(request) => {
+                messages::answer(request, &self.generator, &mut exchange.random)
+            }
+        };
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        Plan {
+            latency: self.settings.latency.draw(self.settings.seed, number),
+            chunk_gap: self.settings.chunk_gap(),
+            status: StatusCode::OK,
+            payload,
+            tokens,
+        }
+    }
+}
+
+/// Reads a request for `endpoint`.
+fn parse(endpoint: Endpoint, json: Option<&Value>, exchange: &Exchange) -> Result<Call, Refusal> {
+    let fields = |refuse: fn(&Fault) -> Refusal| match json {
+        Some(Value::Object(object)) => Ok(Fields::new(object, refuse)),
+        _ => Err(refuse(&Fault::NotJson)),
+    };
+    Ok(match endpoint {
+        Endpoint::Completions => Call::Completions(completions::parse(&fields(openai::refuse)?)?),
+        Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
+        Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
+        Endpoint::OpenAiModels => Call::Direct(StatusCode::OK, openai::models()),
+        Endpoint::AnthropicModels => Call::Direct(StatusCode::OK, anthropic::models()),
+        Endpoint::TrackRequest => {
+            let body = promptlayer::track_request(&fields(promptlayer::refuse)?, exchange.number)?;
+            Call::Direct(StatusCode::OK, body)
+        }
+        Endpoint::LogRequest => {
+            let body = promptlayer::log_request(&fields(promptlayer::refuse)?, exchange.number)?;
+            Call::Direct(StatusCode::CREATED, body)
+        }
+        Endpoint::Health => {
+            Call::Direct(StatusCode::OK, json!({"status": "ok", "simulated": true}))
+        }
+    })
+}

@@ -1,0 +1,162 @@
+//! The running server, as its owner sees it.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{Router, serve::Listener};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    activity::Activity,
+    builder::{Settings, SimBuilder},
+    listener::CountedListener,
+    request_log::RecordedRequest,
+    service::{self, Service},
+};
+
+/// The key that [`Sim::env`] sets: clients refuse to start without one, and it must not look like a
+/// real one.
+const PLACEHOLDER_KEY: &str = "simulated";
+
+/// A running simulator. Dropping it stops the server and closes its connections.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use antiphon_sim::{Latency, Sim};
+///
+/// let sim = Sim::builder().seed(7).latency(Latency::None).start().await?;
+/// assert!(sim.base_url().starts_with("http://127.0.0.1:"));
+/// // ... point a client at `sim.base_url()` ...
+/// assert!(sim.requests().is_empty());
+/// sim.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Sim {
+    addr: SocketAddr,
+    service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Sim {
+    /// Starts to configure a simulator.
+    pub fn builder() -> SimBuilder {
+        SimBuilder::new()
+    }
+
+    pub(crate) fn start(addr: SocketAddr, settings: Settings) -> io::Result<Self> {
+        let service = Arc::new(Service::new(settings));
+        let (stop, stopped) = watch::channel(false);
+        let listener = CountedListener::bind(addr, service.activity.clone(), stopped)?;
+        let addr = listener.local_addr()?;
+        let router = Router::new()
+            .fallback(service::answer)
+            .with_state(Arc::clone(&service));
+        let accepting = tokio::spawn(async move {
+            // It never returns: it is aborted.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self {
+            addr,
+            service,
+            stop,
+            accepting,
+        })
+    }
+
+    /// The address it listens on, with the port that the system chose.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://ADDRESS:PORT`, without a slash at the end and without `/v1`.
+    pub fn base_url(&self) -> String {
+        let mut addr = self.addr;
+        if addr.ip().is_unspecified() {
+            // It is an address to listen on, not one to connect to.
+            addr.set_ip(if addr.is_ipv4() {
+                IpAddr::from(Ipv4Addr::LOCALHOST)
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        format!("http://{addr}")
+    }
+
+    /// The environment variables that point clients at this server, with placeholder keys.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        let base_url = self.base_url();
+        let openai_base_url = format!("{base_url}/v1");
+        vec![
+            ("OPENAI_BASE_URL", openai_base_url.clone()),
+            ("OPENAI_API_BASE", openai_base_url),
+            ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("PROMPTLAYER_BASE_URL", base_url),
+            ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
+        ]
+    }
+
+    /// The last requests, oldest first: at most 1,000, and fewer if their bodies take more than 64
+    /// MiB.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.service.log.to_vec()
+    }
+
+    /// How many TCP connections are open, whether in use or idle.
+    pub fn open_connections(&self) -> usize {
+        self.activity().open_connections
+    }
+
+    /// How many requests are being answered. A stream counts until its end.
+    pub fn in_flight(&self) -> usize {
+        self.activity().in_flight
+    }
+
+    /// All counts, taken at the same moment.
+    pub fn activity(&self) -> Activity {
+        self.service.activity.now()
+    }
+
+    /// Waits until the counts fulfil `condition`: a test's way to order things without sleeping.
+    pub async fn wait_until(&self, condition: impl FnMut(&Activity) -> bool) {
+        self.service.activity.wait_until(condition).await;
+    }
+
+    /// Stops accepting, closes every connection, also in the middle of an answer, and waits until
+    /// all are closed.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        // The result says that it was aborted, which is what was asked for.
+        let _ = (&mut self.accepting).await;
+        self.wait_until(|activity| activity.open_connections == 0)
+            .await;
+    }
+
+    fn stop(&self) {
+        self.accepting.abort();
+        self.stop.send_replace(true);
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Sim");
+        debug
+            .field("addr", &self.addr)
+            .field("activity", &self.activity())
+            .finish_non_exhaustive()
+    }
+}

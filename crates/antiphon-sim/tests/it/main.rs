@@ -1,0 +1,13 @@
+//! Drives the simulator over sockets, by a bare HTTP client.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod anthropic;
+mod determinism;
+mod errors;
+mod lifecycle;
+mod openai;
+mod openai_streams;
+mod promptlayer;
+mod support;
+mod timing;

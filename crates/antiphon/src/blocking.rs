@@ -1,0 +1,118 @@
+//! How the blocking `generate` waits, and how a host can make that wait interruptible.
+//!
+//! | called | waits |
+//! |---|---|
+//! | outside any tokio runtime | on a runtime of this crate, started when first needed |
+//! | inside a multi-thread runtime | on that runtime, whose other tasks go on |
+//! | inside a current-thread runtime | on a thread of its own; the runtime's other tasks stand still |
+//! | inside any runtime, with an executor set | as the executor decides |
+//!
+//! # Panics
+//!
+//! Inside a [`tokio::task::LocalSet`] of a multi-thread runtime tokio forbids blocking, by a panic.
+
+use std::panic;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use futures::future::BoxFuture;
+use once_cell::sync::OnceCell;
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+
+use crate::error::Error;
+
+/// Drives a future to its end, or drops it.
+type Executor = fn(BoxFuture<'static, ()>);
+
+static EXECUTOR: OnceCell<Executor> = OnceCell::new();
+
+/// For calls made outside any runtime. It lives as long as the process, so that connections do too.
+static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+
+/// Lets `f` drive the blocking calls that are made inside a runtime.
+///
+/// A notebook runtime uses this so that its stop button reaches a cell that blocks in `generate`:
+/// `f` blocks until the future has finished, or drops it (which closes its connections) and
+/// returns or unwinds. If it returns without having finished the future, `generate` fails with
+/// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+///
+/// The first call wins; later ones change nothing. Calls made outside any runtime do not use it.
+///
+/// ```
+/// antiphon::blocking::set_blocking_executor(|future| {
+///     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future));
+/// });
+/// ```
+pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
+    // A second host in one process is as good as the first.
+    let _ = EXECUTOR.set(f);
+}
+
+/// Waits for `future` in the way the calling thread allows.
+pub(crate) fn wait<T: Send + 'static>(
+    future: BoxFuture<'static, Result<T, Error>>,
+) -> Result<T, Error> {
+    let Ok(handle) = Handle::try_current() else {
+        return private_runtime()?.block_on(future);
+    };
+    if let Some(executor) = EXECUTOR.get() {
+        return wait_with(*executor, future);
+    }
+    if handle.runtime_flavor() == RuntimeFlavor::MultiThread {
+        return tokio::task::block_in_place(|| handle.block_on(future));
+    }
+    // A current-thread runtime cannot be entered again from its own thread.
+    let runtime = private_runtime()?;
+    let waiter = thread::Builder::new()
+        .name("antiphon-generate".to_owned())
+        .spawn(move || runtime.block_on(future))
+        .map_err(Error::no_runtime)?;
+    waiter
+        .join()
+        .unwrap_or_else(|payload| panic::resume_unwind(payload))
+}
+
+fn wait_with<T: Send + 'static>(
+    executor: Executor,
+    future: BoxFuture<'static, Result<T, Error>>,
+) -> Result<T, Error> {
+    let slot = Arc::new(Mutex::new(None));
+    let filled = Arc::clone(&slot);
+    executor(Box::pin(async move {
+        let result = future.await;
+        *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    }));
+    let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    result.unwrap_or_else(|| Err(Error::interrupted()))
+}
+
+fn private_runtime() -> Result<&'static Runtime, Error> {
+    RUNTIME.get_or_try_init(|| {
+        Builder::new_multi_thread()
+            // One for connections and background posts; the caller's thread runs the call itself.
+            .worker_threads(1)
+            .thread_name("antiphon")
+            .enable_all()
+            .build()
+            .map_err(Error::no_runtime)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn an_executor_that_drops_the_future_interrupts() {
+        let dropper: Executor = drop;
+        let error = wait_with::<()>(dropper, Box::pin(std::future::pending())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn an_executor_that_finishes_the_future_yields_its_result() {
+        let executor: Executor = futures::executor::block_on;
+        assert_eq!(wait_with(executor, Box::pin(async { Ok(7) })).unwrap(), 7);
+    }
+}

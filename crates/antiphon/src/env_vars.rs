@@ -1,0 +1,70 @@
+//! Every environment variable this crate reads, and the one place that reads them.
+
+/// Names of the environment variables that configure the classes.
+///
+/// All are read when a call is made, not when a value is built; a setter wins over its variable,
+/// and an empty variable counts as unset.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct EnvVars;
+
+impl EnvVars {
+    /// Key of the `OpenAI` classes, sent as `Authorization: Bearer`. Setter: `api_key`.
+    pub const OPENAI_API_KEY: &'static str = "OPENAI_API_KEY";
+
+    /// Base URL of the `OpenAI` classes, with its `/v1`. Setter: `base_url`.
+    pub const OPENAI_BASE_URL: &'static str = "OPENAI_BASE_URL";
+
+    /// The name that `OPENAI_BASE_URL` had in 2023; read when that is unset.
+    pub const OPENAI_API_BASE: &'static str = "OPENAI_API_BASE";
+
+    /// Organization to bill, sent as `OpenAI-Organization`. Setter: `organization`.
+    pub const OPENAI_ORG_ID: &'static str = "OPENAI_ORG_ID";
+
+    /// The name that `OPENAI_ORG_ID` had in 2023; read when that is unset.
+    pub const OPENAI_ORGANIZATION: &'static str = "OPENAI_ORGANIZATION";
+
+    /// Project to bill, sent as `OpenAI-Project`. Setter: `project`.
+    pub const OPENAI_PROJECT_ID: &'static str = "OPENAI_PROJECT_ID";
+
+    /// Key of the `Anthropic` class, sent as `x-api-key`. Setter: `api_key`.
+    pub const ANTHROPIC_API_KEY: &'static str = "ANTHROPIC_API_KEY";
+
+    /// Token sent as `Authorization: Bearer` when there is no Anthropic key.
+    pub const ANTHROPIC_AUTH_TOKEN: &'static str = "ANTHROPIC_AUTH_TOKEN";
+
+    /// Base URL of the `Anthropic` class, without `/v1`. Setter: `base_url`.
+    pub const ANTHROPIC_BASE_URL: &'static str = "ANTHROPIC_BASE_URL";
+
+    /// Key of the request log. Setter: `promptlayer_api_key`.
+    pub const PROMPTLAYER_API_KEY: &'static str = "PROMPTLAYER_API_KEY";
+
+    /// Base URL of the request log; `https://api.promptlayer.com` when unset. This variable is
+    /// ours, not PromptLayer's. Setter: `promptlayer_base_url`.
+    pub const PROMPTLAYER_BASE_URL: &'static str = "PROMPTLAYER_BASE_URL";
+
+    /// The variables whose values are secrets, for programs that have to keep them out of what
+    /// they write.
+    pub const SECRETS: &'static [&'static str] = &[
+        Self::OPENAI_API_KEY,
+        Self::ANTHROPIC_API_KEY,
+        Self::ANTHROPIC_AUTH_TOKEN,
+        Self::PROMPTLAYER_API_KEY,
+    ];
+}
+
+/// Where settings that no setter gave are looked up; tests pass their own.
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The process's environment.
+pub(crate) fn process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The first of `names` that has a value, and which one it was.
+pub(crate) fn first(env: Env<'_>, names: &[&'static str]) -> Option<(&'static str, String)> {
+    names.iter().find_map(|&name| {
+        let value = env(name)?;
+        (!value.trim().is_empty()).then_some((name, value))
+    })
+}

@@ -1,0 +1,243 @@
+//! The crate's one error type, and the questions it answers.
+//!
+//! What an error says is in `display`, how a provider's error body is read in `body`.
+
+mod body;
+mod display;
+mod kind;
+mod transport;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use self::body::ApiError;
+pub use self::kind::ErrorKind;
+pub(crate) use self::kind::{Kind, Phase};
+use crate::provider::Provider;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A call that did not give an answer.
+///
+/// `Display` is one line that stands alone: what happened, where, and what to do about it. It
+/// includes the reason of a broken connection (as "connection refused"), because front ends such
+/// as notebooks print this line only; `source` has the whole cause. Neither holds keys, prompts, or
+/// more of a URL than its host.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    provider: Option<Provider>,
+    model: Option<String>,
+    retries: u32,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    fn new(kind: Kind) -> Self {
+        let inner = Inner {
+            kind,
+            provider: None,
+            model: None,
+            retries: 0,
+            source: None,
+        };
+        Self {
+            inner: Box::new(inner),
+        }
+    }
+
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind.public()
+    }
+
+    /// The HTTP status of the provider's answer, if it answered.
+    pub fn status(&self) -> Option<u16> {
+        match &self.inner.kind {
+            Kind::Api(api) => Some(api.status),
+            Kind::UnexpectedBody { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The provider's `error.type`, for example `invalid_request_error`.
+    pub fn error_type(&self) -> Option<&str> {
+        self.answer()?.error_type.as_deref()
+    }
+
+    /// The provider's `error.code`, for example `model_not_found`; numbers come as text.
+    pub fn code(&self) -> Option<&str> {
+        self.answer()?.code.as_deref()
+    }
+
+    /// The request parameter the provider blames.
+    pub fn param(&self) -> Option<&str> {
+        self.answer()?.param.as_deref()
+    }
+
+    /// The provider's own words. `Display` shows a shortened form of them.
+    pub fn message(&self) -> Option<&str> {
+        self.answer()?.message.as_deref()
+    }
+
+    /// The provider's name for the request, which its support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.inner.kind {
+            Kind::Api(api) => api.request_id.as_deref(),
+            Kind::UnexpectedBody { request_id, .. } => request_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How often the request was sent again before this error was returned; 0 = sent once at most.
+    pub fn retries(&self) -> u32 {
+        self.inner.retries
+    }
+
+    /// How long the provider asked to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.answer()?.retry_after
+    }
+
+    /// The provider: `openai`, `anthropic` or `promptlayer`.
+    pub fn provider(&self) -> Option<&str> {
+        self.inner.provider.map(Provider::as_str)
+    }
+
+    /// The model that was asked for.
+    pub fn model(&self) -> Option<&str> {
+        self.inner.model.as_deref()
+    }
+
+    /// Whether no answer came in time, be it for connecting or for the whole attempt.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        match self.inner.kind {
+            Kind::Connect { .. } => true,
+            Kind::Timeout { phase, .. } => phase == Phase::Connecting,
+            _ => false,
+        }
+    }
+
+    /// Whether the account has no credit left (which providers report as a rate limit).
+    pub fn is_quota_exceeded(&self) -> bool {
+        self.kind() == ErrorKind::QuotaExceeded
+    }
+
+    /// Whether sending the same request again may succeed.
+    ///
+    /// True for broken connections, timeouts and the statuses 408, 409, 429 and 5xx, unless the
+    /// provider said otherwise (`x-should-retry`) or the credit is used up.
+    pub fn is_retryable(&self) -> bool {
+        match &self.inner.kind {
+            Kind::Connect { .. } | Kind::Timeout { .. } | Kind::Broken { .. } => true,
+            Kind::Api(api) => api.is_retryable(),
+            _ => false,
+        }
+    }
+
+    fn answer(&self) -> Option<&ApiError> {
+        match &self.inner.kind {
+            Kind::Api(api) => Some(api),
+            _ => None,
+        }
+    }
+
+    // Constructors and context, for the rest of the crate.
+
+    /// A setting the wire should never see. `setting` is how the user spells it.
+    pub(crate) fn invalid_setting(setting: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidSetting {
+            setting: setting.into(),
+            problem: problem.into(),
+        })
+    }
+
+    pub(crate) fn invalid_prompt(index: usize, problem: &'static str) -> Self {
+        Self::new(Kind::InvalidPrompt { index, problem })
+    }
+
+    pub(crate) fn missing_key(provider: Provider) -> Self {
+        Self::new(Kind::MissingKey { provider }).with_provider(provider)
+    }
+
+    pub(crate) fn api(error: ApiError) -> Self {
+        Self::new(Kind::Api(error))
+    }
+
+    pub(crate) fn unexpected_body(
+        status: u16,
+        problem: impl Into<String>,
+        request_id: Option<String>,
+    ) -> Self {
+        Self::new(Kind::UnexpectedBody {
+            status,
+            problem: problem.into(),
+            request_id,
+        })
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted)
+    }
+
+    pub(crate) fn no_runtime(source: impl Into<BoxError>) -> Self {
+        let source = source.into();
+        Self::new(Kind::NoRuntime {
+            reason: source.to_string(),
+        })
+        .with_source(source)
+    }
+
+    fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_provider(mut self, provider: Provider) -> Self {
+        self.inner.provider = Some(provider);
+        self
+    }
+
+    pub(crate) fn with_model(mut self, model: &str) -> Self {
+        self.inner.model = Some(model.to_owned());
+        self
+    }
+
+    pub(crate) fn with_retries(mut self, retries: u32) -> Self {
+        self.inner.retries = retries;
+        self
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut builder = f.debug_struct("antiphon::Error");
+        builder.field("kind", &self.inner.kind);
+        if let Some(provider) = self.inner.provider {
+            builder.field("provider", &provider.as_str());
+        }
+        if let Some(model) = &self.inner.model {
+            builder.field("model", model);
+        }
+        builder.field("retries", &self.inner.retries);
+        if let Some(source) = &self.inner.source {
+            builder.field("source", source);
+        }
+        builder.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}

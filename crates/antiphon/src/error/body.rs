@@ -1,0 +1,268 @@
+//! An HTTP answer that reports an error, read leniently.
+//!
+//! Shapes seen: OpenAI's and Anthropic's nested `error`, vLLM's and Mistral's flat object, Ollama's
+//! `error` string, Gemini's array of one, `FastAPI`'s `detail`, a proxy's HTML page, nothing at all.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ErrorKind;
+
+/// Longest provider message that is kept, in characters.
+const LONGEST_MESSAGE: usize = 2_000;
+
+/// Longest part of it that is shown.
+const LONGEST_SHOWN: usize = 300;
+
+/// Codes of a used-up account; OpenAI's newer ones still come with type `insufficient_quota`.
+const QUOTA: &[&str] = &[
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "billing_error",
+];
+
+/// What the provider said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) error_type: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) param: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+    /// From the headers; see the `retry` module.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) should_retry: Option<bool>,
+}
+
+impl ApiError {
+    pub(crate) fn decode(status: u16, body: &[u8]) -> Self {
+        let body = body.trim_ascii();
+        match serde_json::from_slice::<Value>(body) {
+            Ok(value) => Self::from_json(status, &value),
+            Err(_) => Self {
+                status,
+                message: from_text(body),
+                ..Self::default()
+            },
+        }
+    }
+
+    pub(crate) fn from_json(status: u16, value: &Value) -> Self {
+        // Gemini's compatible endpoint sends an array of one.
+        let value = value.get(0).unwrap_or(value);
+        let error = value
+            .get("error")
+            .filter(|error| !error.is_null())
+            .unwrap_or(value);
+        let message = match error {
+            Value::String(text) => Some(text.clone()),
+            _ => text(error, "message")
+                .or_else(|| text(error, "msg"))
+                .or_else(|| detail(value)),
+        };
+        Self {
+            status,
+            // Gemini calls it `status`.
+            error_type: text(error, "type").or_else(|| text(error, "status")),
+            code: text(error, "code"),
+            param: text(error, "param"),
+            message: message.map(|message| shorten(&message, LONGEST_MESSAGE)),
+            request_id: text(value, "request_id"),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn kind(&self) -> ErrorKind {
+        if self.is_quota() {
+            return ErrorKind::QuotaExceeded;
+        }
+        match self.status {
+            401 => ErrorKind::Authentication,
+            403 => ErrorKind::PermissionDenied,
+            404 => ErrorKind::NotFound,
+            408 | 409 | 500.. => ErrorKind::Server,
+            429 => ErrorKind::RateLimited,
+            400..=499 => ErrorKind::BadRequest,
+            _ => ErrorKind::UnexpectedResponse,
+        }
+    }
+
+    pub(super) fn is_retryable(&self) -> bool {
+        if self.is_quota() {
+            return false;
+        }
+        self.should_retry
+            .unwrap_or(matches!(self.status, 408 | 409 | 429 | 500..))
+    }
+
+    fn is_quota(&self) -> bool {
+        let named = |field: &Option<String>| field.as_deref().is_some_and(|it| QUOTA.contains(&it));
+        self.status == 402 || named(&self.error_type) || named(&self.code)
+    }
+
+    /// The fields that hold the provider's words, for the removal of secrets.
+    pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self {
+            error_type,
+            code,
+            param,
+            message,
+            request_id,
+            ..
+        } = self;
+        [error_type, code, param, message, request_id]
+            .into_iter()
+            .flatten()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        let mut names: Vec<&str> = [&self.error_type, &self.code]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            // Compatible servers repeat the status as the code.
+            .filter(|name| *name != self.status.to_string())
+            .collect();
+        names.dedup();
+        if !names.is_empty() {
+            write!(f, " ({})", names.join(", "))?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {}", shorten(message, LONGEST_SHOWN)),
+            None => f.write_str(" without an explanation"),
+        }
+    }
+}
+
+/// A field's text; numbers count (llama.cpp and `OpenRouter` send numeric codes).
+fn text(value: &Value, key: &str) -> Option<String> {
+    match value.get(key)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// `FastAPI`'s `detail`: a text, or a list of problems. Its `input` repeats the request: left out.
+fn detail(value: &Value) -> Option<String> {
+    match value.get("detail")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(problems) => {
+            let texts: Vec<_> = problems
+                .iter()
+                .filter_map(|problem| text(problem, "msg"))
+                .collect();
+            (!texts.is_empty()).then(|| texts.join("; "))
+        }
+        _ => None,
+    }
+}
+
+fn from_text(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    if text.is_empty() {
+        None
+    } else if text.starts_with('<') {
+        let title = text
+            .split_once("<title>")
+            .and_then(|(_, rest)| rest.split_once("</title>"));
+        Some(match title {
+            Some((title, _)) => format!("an HTML page, \"{}\"", shorten(title, 100)),
+            None => "an HTML page".to_owned(),
+        })
+    } else {
+        Some(shorten(&text, LONGEST_MESSAGE))
+    }
+}
+
+/// One line of at most `longest` characters.
+pub(super) fn shorten(text: &str, longest: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str, expected: &str) {
+        assert_eq!(
+            ApiError::decode(400, body.as_bytes()).to_string(),
+            expected,
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn bodies_of_every_shape() {
+        check(
+            r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":"x"}}"#,
+            "status 400 (invalid_request_error, x): no",
+        );
+        check(
+            r#"{"type":"error","error":{"type":"api_error","message":"no"},"request_id":"r"}"#,
+            "status 400 (api_error): no",
+        );
+        check(
+            r#"{"object":"error","message":"no","type":"BadRequestError","param":null,"code":400}"#,
+            "status 400 (BadRequestError): no",
+        );
+        check(
+            r#"{"error":"model 'x' not found"}"#,
+            "status 400: model 'x' not found",
+        );
+        check(
+            r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#,
+            "status 400 (INVALID_ARGUMENT): no",
+        );
+        check(
+            r#"{"detail":[{"loc":["body"],"msg":"field required","input":"private"}]}"#,
+            "status 400: field required",
+        );
+        check(r#"{"detail":"Not Found"}"#, "status 400: Not Found");
+        check("  upstream\n  gone ", "status 400: upstream gone");
+        check(
+            "<html><head><title>502 Bad Gateway</title></head></html>",
+            "status 400: an HTML page, \"502 Bad Gateway\"",
+        );
+        check("", "status 400 without an explanation");
+        check("null", "status 400 without an explanation");
+        check(
+            r#"{"error":{"code":503,"message":"m"}}"#,
+            "status 400 (503): m",
+        );
+    }
+
+    #[test]
+    fn quota_is_not_a_rate_limit() {
+        let quota = ApiError {
+            status: 429,
+            code: Some("insufficient_quota".to_owned()),
+            should_retry: Some(true),
+            ..ApiError::default()
+        };
+        assert_eq!(quota.kind(), ErrorKind::QuotaExceeded);
+        assert!(!quota.is_retryable());
+        let limit = ApiError {
+            status: 429,
+            ..ApiError::default()
+        };
+        assert_eq!(limit.kind(), ErrorKind::RateLimited);
+        assert!(limit.is_retryable());
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        assert_eq!(shorten("äöü", 2), "äö...");
+        assert_eq!(shorten("äöü", 3), "äöü");
+    }
+}

@@ -1,0 +1,119 @@
+//! The closed list of what can go wrong, and its public summary.
+
+use std::time::Duration;
+
+use super::ApiError;
+use crate::provider::Provider;
+
+/// A coarse sort of failure; [`Error`](crate::Error) has the details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting or a prompt was refused before anything was sent.
+    InvalidInput,
+    /// There is no API key for the provider.
+    MissingKey,
+    /// No connection could be made, or it broke.
+    Connection,
+    /// No answer came in time.
+    Timeout,
+    /// The provider does not accept the key (401).
+    Authentication,
+    /// The key may not do this (403).
+    PermissionDenied,
+    /// There is no such model or path (404).
+    NotFound,
+    /// The provider refuses the request as it is (any other 4xx).
+    BadRequest,
+    /// Too many requests or tokens in a short time (429).
+    RateLimited,
+    /// The account has no credit left (402, or 429 with `insufficient_quota`).
+    QuotaExceeded,
+    /// The provider could not answer now (408, 409, 5xx).
+    Server,
+    /// The answer could not be understood.
+    UnexpectedResponse,
+    /// A blocking call was stopped before its answer came.
+    Interrupted,
+    /// There is no tokio runtime to run on.
+    Runtime,
+}
+
+/// Where an attempt was when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Connecting,
+    Waiting,
+    Reading,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Kind {
+    #[error("`{setting}` {problem}")]
+    InvalidSetting { setting: String, problem: String },
+    #[error("prompt {index} {problem}")]
+    InvalidPrompt { index: usize, problem: &'static str },
+    #[error(
+        "no API key for {}: set {}, or run with `--sim` for simulated answers",
+        provider.as_str(),
+        provider.key_variable()
+    )]
+    MissingKey { provider: Provider },
+    #[error("cannot connect to {host}: {reason}")]
+    Connect { host: String, reason: String },
+    #[error("{}", timeout_text(host, *limit, *phase))]
+    Timeout {
+        host: String,
+        limit: Duration,
+        phase: Phase,
+    },
+    #[error("connection to {host} broke {}: {reason}", phase_text(*phase))]
+    Broken {
+        host: String,
+        reason: String,
+        phase: Phase,
+    },
+    #[error("{0}")]
+    Api(ApiError),
+    #[error("answer with status {status} {problem}")]
+    UnexpectedBody {
+        status: u16,
+        problem: String,
+        request_id: Option<String>,
+    },
+    #[error("blocking call was interrupted before its answer came")]
+    Interrupted,
+    #[error("no tokio runtime to run on ({reason})")]
+    NoRuntime { reason: String },
+}
+
+impl Kind {
+    pub(super) fn public(&self) -> ErrorKind {
+        match self {
+            Self::InvalidSetting { .. } | Self::InvalidPrompt { .. } => ErrorKind::InvalidInput,
+            Self::MissingKey { .. } => ErrorKind::MissingKey,
+            Self::Connect { .. } | Self::Broken { .. } => ErrorKind::Connection,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Api(api) => api.kind(),
+            Self::UnexpectedBody { .. } => ErrorKind::UnexpectedResponse,
+            Self::Interrupted => ErrorKind::Interrupted,
+            Self::NoRuntime { .. } => ErrorKind::Runtime,
+        }
+    }
+}
+
+fn timeout_text(host: &str, limit: Duration, phase: Phase) -> String {
+    match phase {
+        Phase::Connecting => format!("no connection to {host} within {limit:?}"),
+        Phase::Waiting => format!("no answer from {host} within {limit:?}"),
+        Phase::Reading => format!("answer of {host} not complete within {limit:?}"),
+    }
+}
+
+fn phase_text(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting => "while connecting",
+        Phase::Waiting => "before the answer",
+        Phase::Reading => "in the middle of the answer",
+    }
+}

@@ -1,0 +1,158 @@
+//! What can be sent: texts and conversations.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+/// One item of the list that `agenerate` and `generate` take.
+///
+/// Anything that is text converts into it, and so does a list of [`Message`]s.
+///
+/// ```
+/// use antiphon::{Message, Prompt};
+///
+/// assert_eq!(Prompt::from("Hi"), Prompt::Text("Hi".to_owned()));
+/// let talk = Prompt::from([Message::system("Be brief."), Message::user("Hi")]);
+/// assert!(matches!(talk, Prompt::Conversation(messages) if messages.len() == 2));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prompt {
+    /// A text; for chat models, one user message.
+    Text(String),
+    /// The turns of a conversation so far, oldest first. Only chat classes take it.
+    Conversation(Vec<Message>),
+}
+
+impl Prompt {
+    /// The messages that say the same to a chat model.
+    pub(crate) fn into_messages(self) -> Vec<Message> {
+        match self {
+            Self::Text(text) => vec![Message::user(text)],
+            Self::Conversation(messages) => messages,
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// An instruction from the program to the model.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self::new(Role::System, content)
+    }
+
+    /// Something the user said.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self::new(Role::User, content)
+    }
+
+    /// Something the model said earlier.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self::new(Role::Assistant, content)
+    }
+
+    fn new(role: Role, content: impl Into<String>) -> Self {
+        Self {
+            role,
+            content: content.into(),
+        }
+    }
+
+    /// The form that the chat endpoints of OpenAI and Anthropic share.
+    pub(crate) fn to_wire(&self) -> Value {
+        json!({ "role": self.role.as_str(), "content": self.content })
+    }
+}
+
+/// The speaker of a [`Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// The program.
+    System,
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The word used on the wire: `system`, `user` or `assistant`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+impl From<String> for Prompt {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Prompt {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// Iterating over `&["a", "b"]` yields `&&str`.
+impl From<&&str> for Prompt {
+    fn from(text: &&str) -> Self {
+        Self::Text((*text).to_owned())
+    }
+}
+
+impl From<Cow<'_, str>> for Prompt {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::Text(text.into_owned())
+    }
+}
+
+impl From<Vec<Message>> for Prompt {
+    fn from(messages: Vec<Message>) -> Self {
+        Self::Conversation(messages)
+    }
+}
+
+impl From<&Vec<Message>> for Prompt {
+    fn from(messages: &Vec<Message>) -> Self {
+        Self::Conversation(messages.clone())
+    }
+}
+
+impl From<&[Message]> for Prompt {
+    fn from(messages: &[Message]) -> Self {
+        Self::Conversation(messages.to_vec())
+    }
+}
+
+impl<const N: usize> From<[Message; N]> for Prompt {
+    fn from(messages: [Message; N]) -> Self {
+        Self::Conversation(messages.into())
+    }
+}
+
+impl From<&Self> for Prompt {
+    fn from(prompt: &Self) -> Self {
+        prompt.clone()
+    }
+}

@@ -1,0 +1,301 @@
+//! The class `Anthropic` and its wire format, `/v1/messages`.
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, try_join_all};
+use serde_json::{Map, Value, json};
+
+use super::chat::text;
+use super::chat_openai::conversations;
+use super::connection::Connection;
+use super::methods::{connection_setters, generate_methods};
+use super::options::{check_model, check_positive, check_range};
+use super::refused::{self, Repaired};
+use super::{CallStyle, Provider};
+use crate::env_vars;
+use crate::error::Error;
+use crate::prompt::{Message, Prompt, Role};
+use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
+use crate::transport::Endpoint;
+
+const PATH: &str = "/v1/messages";
+
+/// The fastest of the current models, and one that still takes `temperature`
+/// (<https://docs.anthropic.com/en/docs/about-claude/models/overview>).
+const DEFAULT_MODEL: &str = "claude-haiku-4-5";
+
+/// Conversations to be continued, at Anthropic or a server that speaks its language.
+///
+/// A prompt is a text, which stands for one user message, or a list of [`Message`]s, whose system
+/// messages become the request's system prompt. Anthropic gives one answer to a request, so `n`
+/// answers are `n` requests; all requests of a call run at the same time.
+///
+/// Defaults: model `claude-haiku-4-5`, 1,024 tokens, one answer; `temperature` is not sent unless
+/// set, as newer models refuse it. An option that the model refuses is left out and reported as
+/// `dropped_params` in [`generation_info`](crate::Generation::generation_info).
+///
+/// ```no_run
+/// use antiphon::Anthropic;
+///
+/// let llm = Anthropic::new().system("Answer in one word.");
+/// let response = llm.generate(["What is the capital of France?"])?;
+/// println!("{response}");
+/// # Ok::<(), antiphon::Error>(())
+/// ```
+///
+/// Reference: <https://docs.anthropic.com/en/api/messages>
+#[derive(Debug, Clone)]
+pub struct Anthropic {
+    connection: Connection,
+    options: Options,
+}
+
+#[derive(Debug, Clone)]
+struct Options {
+    model: Option<String>,
+    max_tokens: u32,
+    n: u32,
+    system: Option<String>,
+    stop: Vec<String>,
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    top_k: Option<u32>,
+}
+
+impl Default for Anthropic {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Anthropic {
+    /// The default settings. Nothing is read or checked before a call.
+    pub fn new() -> Self {
+        let options = Options {
+            model: None,
+            max_tokens: 1_024,
+            n: 1,
+            system: None,
+            stop: Vec::new(),
+            temperature: None,
+            top_p: None,
+            top_k: None,
+        };
+        Self {
+            connection: Connection::new(Provider::Anthropic),
+            options,
+        }
+    }
+
+    connection_setters!(connection);
+
+    /// Asks this model.
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.options.model = Some(model.into());
+        self
+    }
+
+    /// Ends an answer after this many tokens. Default: 1,024, because Anthropic demands a limit,
+    /// and the 256 of 2023 cut most answers of today's models short.
+    pub fn max_tokens(mut self, tokens: u32) -> Self {
+        self.options.max_tokens = tokens;
+        self
+    }
+
+    /// Asks for this many answers to each prompt, each in a request of its own. Default: 1.
+    pub fn n(mut self, answers: u32) -> Self {
+        self.options.n = answers;
+        self
+    }
+
+    /// Tells the model how to answer. System messages of a conversation follow this text.
+    pub fn system(mut self, text: impl Into<String>) -> Self {
+        self.options.system = Some(text.into());
+        self
+    }
+
+    /// Ends an answer before any of these texts.
+    pub fn stop<I>(mut self, texts: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.stop = texts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets how much chance there is in the choice of tokens, from 0 to 1. Default: not sent.
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.options.temperature = Some(temperature);
+        self
+    }
+
+    /// Chooses from the likeliest tokens that together have this probability, from 0 to 1.
+    pub fn top_p(mut self, probability: f64) -> Self {
+        self.options.top_p = Some(probability);
+        self
+    }
+
+    /// Chooses from this many of the likeliest tokens.
+    pub fn top_k(mut self, tokens: u32) -> Self {
+        self.options.top_k = Some(tokens);
+        self
+    }
+
+    generate_methods!();
+
+    fn start(
+        &self,
+        prompts: Vec<Prompt>,
+        _style: CallStyle,
+    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+        match self.plan(prompts) {
+            Ok(Some(plan)) => async move { plan.run().await }.boxed(),
+            Ok(None) => futures::future::ready(Ok(LlmResult::empty(self.options.model()))).boxed(),
+            Err(error) => futures::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    /// Looks up and checks all that a call needs; `None` if there are no prompts.
+    fn plan(&self, prompts: Vec<Prompt>) -> Result<Option<Plan>, Error> {
+        self.options.check()?;
+        if prompts.is_empty() {
+            return Ok(None);
+        }
+        let bodies = conversations(prompts)?
+            .iter()
+            .enumerate()
+            .map(|(index, messages)| self.options.to_wire(index, messages))
+            .collect::<Result<_, _>>()?;
+        let endpoint = self.connection.endpoint(&env_vars::process)?;
+        let plan = Plan {
+            endpoint,
+            model: self.options.model(),
+            n: self.options.n as usize,
+            bodies,
+        };
+        Ok(Some(plan))
+    }
+}
+
+impl Options {
+    fn model(&self) -> String {
+        self.model
+            .clone()
+            .unwrap_or_else(|| DEFAULT_MODEL.to_owned())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_model(self.model.as_deref())?;
+        check_range("temperature", self.temperature, 0.0..=1.0)?;
+        check_range("top_p", self.top_p, 0.0..=1.0)?;
+        check_positive("max_tokens", Some(self.max_tokens))?;
+        check_positive("n", Some(self.n))
+    }
+
+    fn to_wire(&self, index: usize, messages: &[Message]) -> Result<Map<String, Value>, Error> {
+        let (system, turns): (Vec<_>, Vec<_>) = messages
+            .iter()
+            .partition(|message| message.role == Role::System);
+        if turns.is_empty() {
+            return Err(Error::invalid_prompt(index, "has system messages only"));
+        }
+        let system: Vec<&str> = self
+            .system
+            .as_deref()
+            .into_iter()
+            .chain(system.into_iter().map(|message| message.content.as_str()))
+            .collect();
+
+        let mut body = Map::new();
+        let mut add = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                body.insert(key.to_owned(), value);
+            }
+        };
+        add("model", Some(self.model().into()));
+        add("max_tokens", Some(self.max_tokens.into()));
+        add(
+            "messages",
+            Some(turns.into_iter().map(Message::to_wire).collect()),
+        );
+        add(
+            "system",
+            (!system.is_empty()).then(|| system.join("\n\n").into()),
+        );
+        add(
+            "stop_sequences",
+            (!self.stop.is_empty()).then(|| json!(self.stop)),
+        );
+        add("temperature", self.temperature.map(Value::from));
+        add("top_p", self.top_p.map(Value::from));
+        add("top_k", self.top_k.map(Value::from));
+        Ok(body)
+    }
+}
+
+/// A call that has all it needs.
+struct Plan {
+    endpoint: Endpoint,
+    model: String,
+    n: usize,
+    /// One for each prompt.
+    bodies: Vec<Map<String, Value>>,
+}
+
+impl Plan {
+    async fn run(&self) -> Result<LlmResult, Error> {
+        let Self {
+            endpoint,
+            model,
+            n,
+            bodies,
+        } = self;
+        let requests = bodies
+            .iter()
+            .flat_map(|body| std::iter::repeat_n(body, *n))
+            .map(|body| refused::post(endpoint, PATH, model, body));
+        let mut answers = Vec::with_capacity(bodies.len() * n);
+        let mut token_usage = TokenUsage::default();
+        for repaired in try_join_all(requests).await? {
+            let generation = read(&repaired, model)
+                .map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
+            answers.push(generation);
+            token_usage = token_usage + usage(&repaired.reply.body);
+        }
+        let generations = answers.chunks(*n).map(<[_]>::to_vec).collect();
+        Ok(LlmResult::new(
+            generations,
+            LlmOutput {
+                token_usage,
+                model_name: model.clone(),
+            },
+        ))
+    }
+}
+
+fn read(repaired: &Repaired, model: &str) -> Result<Generation, Error> {
+    let body = &repaired.reply.body;
+    if !body["content"].is_array() {
+        let request_id = repaired.reply.request_id.clone();
+        return Err(Error::unexpected_body(200, "has no `content`", request_id));
+    }
+    let mut generation = Generation::new(text(&body["content"]));
+    generation.note("finish_reason", body["stop_reason"].clone());
+    generation.note("stop_sequence", body["stop_sequence"].clone());
+    repaired.note_on(&mut generation, model);
+    Ok(generation)
+}
+
+/// Anthropic counts tokens that went through its prompt cache apart.
+fn usage(body: &Value) -> TokenUsage {
+    let count = |key: &str| body["usage"][key].as_u64().unwrap_or(0);
+    let input_tokens = [
+        "input_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+    ]
+    .into_iter()
+    .map(count)
+    .fold(0, u64::saturating_add);
+    TokenUsage::new(input_tokens, count("output_tokens"), None)
+}

@@ -1,0 +1,289 @@
+//! Where a class sends its requests and with which rights: setters first, then the environment.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+
+use super::Provider;
+use crate::env_vars::{self, Env, EnvVars};
+use crate::error::Error;
+use crate::retry::RetryPolicy;
+use crate::secret::Secret;
+use crate::transport::{Endpoint, UrlText};
+
+/// For one attempt, as in the providers' own clients.
+const TIMEOUT: Duration = Duration::from_mins(10);
+
+const MAX_RETRIES: u32 = 2;
+
+/// <https://docs.anthropic.com/en/api/versioning>
+const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// The part of a class's settings that every provider has.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    provider: Provider,
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) base_url: Option<UrlText>,
+    pub(crate) organization: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) max_retries: u32,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Connection {
+    pub(crate) fn new(provider: Provider) -> Self {
+        Self {
+            provider,
+            api_key: None,
+            base_url: None,
+            organization: None,
+            project: None,
+            max_retries: MAX_RETRIES,
+            timeout: None,
+        }
+    }
+
+    /// Looks everything up and checks it.
+    pub(crate) fn endpoint(&self, env: Env<'_>) -> Result<Endpoint, Error> {
+        let timeout = self.timeout.unwrap_or(TIMEOUT);
+        if timeout.is_zero() {
+            return Err(Error::invalid_setting(
+                "timeout",
+                "must be longer than zero",
+            ));
+        }
+        let longest_retry_after = match self.provider {
+            Provider::Anthropic => Duration::from_mins(1),
+            Provider::OpenAi | Provider::PromptLayer => Duration::from_mins(2),
+        };
+        let mut endpoint = Endpoint {
+            provider: self.provider,
+            base_url: self.base_url(env)?,
+            headers: HeaderMap::new(),
+            secrets: Vec::new(),
+            timeout,
+            retry: RetryPolicy {
+                max_retries: self.max_retries,
+                longest_retry_after,
+                random: rand::random,
+            },
+        };
+        match self.provider {
+            Provider::OpenAi => self.add_openai_headers(&mut endpoint, env)?,
+            Provider::Anthropic => self.add_anthropic_headers(&mut endpoint, env)?,
+            // Its key goes into the body.
+            Provider::PromptLayer => {}
+        }
+        Ok(endpoint)
+    }
+
+    fn base_url(&self, env: Env<'_>) -> Result<Url, Error> {
+        let names: &[&'static str] = match self.provider {
+            Provider::OpenAi => &[EnvVars::OPENAI_BASE_URL, EnvVars::OPENAI_API_BASE],
+            Provider::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
+            Provider::PromptLayer => &[EnvVars::PROMPTLAYER_BASE_URL],
+        };
+        if let Some(url) = &self.base_url {
+            url.parse("base_url")
+        } else if let Some((name, url)) = env_vars::first(env, names) {
+            UrlText::new(url).parse(name)
+        } else {
+            UrlText::new(self.provider.default_base_url()).parse("base_url")
+        }
+    }
+
+    /// The key and how the user calls it. `None` is an error at the provider's own host only: a
+    /// local server needs no key.
+    pub(crate) fn key(
+        &self,
+        base_url: &Url,
+        env: Env<'_>,
+        names: &[&'static str],
+    ) -> Result<Option<(&'static str, Secret)>, Error> {
+        let set = self.api_key.clone().filter(|key| !key.expose().is_empty());
+        let key = set
+            .map(|key| ("api_key", key))
+            .or_else(|| env_vars::first(env, names).map(|(name, key)| (name, Secret::new(key))));
+        if key.is_none() && self.provider.owns(base_url) {
+            return Err(Error::missing_key(self.provider));
+        }
+        Ok(key)
+    }
+
+    fn add_openai_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
+        if let Some((setting, key)) =
+            self.key(&endpoint.base_url, env, &[EnvVars::OPENAI_API_KEY])?
+        {
+            let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
+            endpoint.headers.insert(AUTHORIZATION, bearer);
+            endpoint.secrets.push(key);
+        }
+        let organization = self
+            .organization
+            .clone()
+            .map(|value| ("organization", value))
+            .or_else(|| {
+                env_vars::first(env, &[EnvVars::OPENAI_ORG_ID, EnvVars::OPENAI_ORGANIZATION])
+            });
+        let project = self
+            .project
+            .clone()
+            .map(|value| ("project", value))
+            .or_else(|| env_vars::first(env, &[EnvVars::OPENAI_PROJECT_ID]));
+        for (header, setting) in [
+            ("openai-organization", organization),
+            ("openai-project", project),
+        ] {
+            if let Some((name, value)) = setting {
+                let value = header_value(name, &value)?;
+                endpoint
+                    .headers
+                    .insert(HeaderName::from_static(header), value);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_anthropic_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
+        endpoint
+            .headers
+            .insert("anthropic-version", ANTHROPIC_VERSION);
+        let names = [EnvVars::ANTHROPIC_API_KEY, EnvVars::ANTHROPIC_AUTH_TOKEN];
+        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &names)? {
+            if setting == EnvVars::ANTHROPIC_AUTH_TOKEN {
+                let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
+                endpoint.headers.insert(AUTHORIZATION, bearer);
+            } else {
+                endpoint
+                    .headers
+                    .insert("x-api-key", header_value(setting, key.expose())?);
+            }
+            endpoint.secrets.push(key);
+        }
+        Ok(())
+    }
+}
+
+/// A header's value that logs of the HTTP client leave out.
+fn header_value(setting: &str, text: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| unsendable(setting))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A key with characters that cannot be part of one.
+pub(crate) fn unsendable(setting: &str) -> Error {
+    let problem = "holds a line break or another character that cannot be sent; \
+                   was it copied with more than the key?";
+    Error::invalid_setting(setting, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn env(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| {
+            pairs
+                .iter()
+                .find(|it| it.0 == name)
+                .map(|it| it.1.to_owned())
+        }
+    }
+
+    fn header(endpoint: &Endpoint, name: &str) -> Option<String> {
+        Some(endpoint.headers.get(name)?.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn openai_reads_its_variables() {
+        let variables = env(&[
+            ("OPENAI_API_KEY", "k"),
+            ("OPENAI_API_BASE", "http://old/v1"),
+            ("OPENAI_BASE_URL", " "),
+            ("OPENAI_ORGANIZATION", "o"),
+            ("OPENAI_PROJECT_ID", "p"),
+        ]);
+        let mut connection = Connection::new(Provider::OpenAi);
+        let endpoint = connection.endpoint(&variables).unwrap();
+        assert_eq!(endpoint.base_url.as_str(), "http://old/v1");
+        assert_eq!(header(&endpoint, "authorization").unwrap(), "Bearer k");
+        assert_eq!(header(&endpoint, "openai-organization").unwrap(), "o");
+        assert_eq!(header(&endpoint, "openai-project").unwrap(), "p");
+
+        connection.api_key = Some(Secret::new("set"));
+        connection.base_url = Some(UrlText::new("http://set"));
+        connection.organization = Some("q".to_owned());
+        let endpoint = connection.endpoint(&variables).unwrap();
+        assert_eq!(endpoint.base_url.as_str(), "http://set/");
+        assert_eq!(header(&endpoint, "authorization").unwrap(), "Bearer set");
+        assert_eq!(header(&endpoint, "openai-organization").unwrap(), "q");
+    }
+
+    #[test]
+    fn anthropic_reads_its_variables() {
+        let connection = Connection::new(Provider::Anthropic);
+        let variables = env(&[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_AUTH_TOKEN", "t")]);
+        let endpoint = connection.endpoint(&variables).unwrap();
+        assert_eq!(endpoint.base_url.as_str(), "https://api.anthropic.com/");
+        assert_eq!(header(&endpoint, "x-api-key").unwrap(), "k");
+        assert_eq!(
+            header(&endpoint, "anthropic-version").unwrap(),
+            "2023-06-01"
+        );
+        assert_eq!(header(&endpoint, "authorization"), None);
+
+        let variables = env(&[
+            ("ANTHROPIC_AUTH_TOKEN", "t"),
+            ("ANTHROPIC_BASE_URL", "http://h"),
+        ]);
+        let endpoint = connection.endpoint(&variables).unwrap();
+        assert_eq!(header(&endpoint, "authorization").unwrap(), "Bearer t");
+        assert_eq!(header(&endpoint, "x-api-key"), None);
+    }
+
+    #[test]
+    fn a_missing_key_matters_at_the_provider_only() {
+        for (provider, variable) in [
+            (Provider::OpenAi, "OPENAI_API_KEY"),
+            (Provider::Anthropic, "ANTHROPIC_API_KEY"),
+        ] {
+            let mut connection = Connection::new(provider);
+            let error = connection.endpoint(&env(&[])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::MissingKey);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "no API key for {}: set {variable}, or run with `--sim` for simulated answers",
+                    provider.as_str()
+                )
+            );
+            connection.base_url = Some(UrlText::new("http://127.0.0.1:1"));
+            let endpoint = connection.endpoint(&env(&[])).unwrap();
+            assert!(!endpoint.headers.contains_key("authorization"));
+            assert!(!endpoint.headers.contains_key("x-api-key"));
+        }
+    }
+
+    #[test]
+    fn names_the_setting_that_is_wrong() {
+        let connection = Connection::new(Provider::OpenAi);
+        let check = |variables: &'static [(&str, &str)], expected: &str| {
+            let error = connection.endpoint(&env(variables)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert!(!error.to_string().contains("sk-"), "{error}");
+        };
+        check(
+            &[("OPENAI_API_KEY", "sk-1\n")],
+            "`OPENAI_API_KEY` holds a line break",
+        );
+        check(
+            &[("OPENAI_BASE_URL", "host:1")],
+            "`OPENAI_BASE_URL` has no scheme",
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! The class `OpenAI`: text in, text out.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::connection::Connection;
+use super::methods::{connection_setters, generate_methods, openai_setters, organization_setters};
+use super::options::Options;
+use super::{CallStyle, Provider, chat, completions};
+use crate::env_vars;
+use crate::error::Error;
+use crate::prompt::{Message, Prompt};
+use crate::result::LlmResult;
+use crate::transport::Endpoint;
+
+/// The last model behind OpenAI's `/completions`; compatible servers often map the name to theirs.
+const DEFAULT_MODEL: &str = "gpt-3.5-turbo-instruct";
+
+/// Texts to be continued or answered, at OpenAI or a server that speaks its language.
+///
+/// - At OpenAI itself, whose completion models are shut down, prompts go to the chat endpoint, one
+///   request each, and the default model is `gpt-6-luna` (asked not to reason, so that
+///   `temperature` and `max_tokens` mean what they say).
+/// - At any other base URL prompts go to `/completions`, [`batch_size`](Self::batch_size) to a
+///   request; the default model is `gpt-3.5-turbo-instruct`, so set [`model`](Self::model).
+///
+/// Requests of one call run at the same time. An option that the model refuses is left out and
+/// reported as `dropped_params` in [`generation_info`](crate::Generation::generation_info).
+///
+/// Defaults: temperature 0.7, 256 tokens, one completion.
+///
+/// ```no_run
+/// use antiphon::OpenAI;
+///
+/// let llm = OpenAI::new().base_url("http://localhost:8000/v1").model("my-model").n(2);
+/// let response = llm.generate(["Once upon a time", "It was a dark night"])?;
+/// println!("{}", response.generations[1][0].text);
+/// # Ok::<(), antiphon::Error>(())
+/// ```
+///
+/// Reference: <https://platform.openai.com/docs/api-reference/completions>
+#[derive(Debug, Clone)]
+pub struct OpenAI {
+    pub(super) connection: Connection,
+    pub(super) options: Options,
+}
+
+impl Default for OpenAI {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OpenAI {
+    /// The default settings. Nothing is read or checked before a call.
+    pub fn new() -> Self {
+        Self {
+            connection: Connection::new(Provider::OpenAi),
+            options: Options::new(0.7, Some(256)),
+        }
+    }
+
+    connection_setters!(connection);
+    organization_setters!(connection);
+    openai_setters!(options);
+
+    /// Writes this many completions on the server and keeps the `n` best. The chat endpoint cannot.
+    pub fn best_of(mut self, best_of: u32) -> Self {
+        self.options.best_of = Some(best_of);
+        self
+    }
+
+    /// Sends at most this many prompts in one request to `/completions`. Default: 20.
+    pub fn batch_size(mut self, prompts: usize) -> Self {
+        self.options.batch_size = prompts;
+        self
+    }
+
+    generate_methods!();
+
+    fn start(
+        &self,
+        prompts: Vec<Prompt>,
+        _style: CallStyle,
+    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+        match self.plan(prompts) {
+            Ok(plan) => async move { plan.run().await }.boxed(),
+            Err(error) => futures::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    /// Looks up and checks all that a call needs.
+    pub(super) fn plan(&self, prompts: Vec<Prompt>) -> Result<Plan, Error> {
+        self.options.check()?;
+        let prompts = prompts
+            .into_iter()
+            .enumerate()
+            .map(|(index, prompt)| match prompt {
+                Prompt::Text(text) => Ok(text),
+                Prompt::Conversation(_) => Err(Error::invalid_prompt(
+                    index,
+                    "is a conversation, which `ChatOpenAI` takes",
+                )),
+            });
+        let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+        let endpoint = if prompts.is_empty() {
+            None
+        } else {
+            Some(self.connection.endpoint(&env_vars::process)?)
+        };
+        let own = endpoint.as_ref().is_none_or(Endpoint::is_providers_own);
+        let default = if own {
+            chat::DEFAULT_MODEL
+        } else {
+            DEFAULT_MODEL
+        };
+        let model = self
+            .options
+            .model
+            .clone()
+            .unwrap_or_else(|| default.to_owned());
+        Ok(Plan {
+            endpoint,
+            options: self.options.clone(),
+            model,
+            prompts,
+        })
+    }
+}
+
+/// A call that has all it needs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// `None` if there are no prompts.
+    endpoint: Option<Endpoint>,
+    options: Options,
+    pub(super) model: String,
+    pub(super) prompts: Vec<String>,
+}
+
+impl Plan {
+    pub(super) async fn run(&self) -> Result<LlmResult, Error> {
+        let Self {
+            options,
+            model,
+            prompts,
+            ..
+        } = self;
+        let Some(endpoint) = &self.endpoint else {
+            return Ok(LlmResult::empty(model.clone()));
+        };
+        if endpoint.is_providers_own() {
+            let conversations: Vec<_> = prompts
+                .iter()
+                .map(|prompt| vec![Message::user(prompt)])
+                .collect();
+            chat::complete(endpoint, options, model, &conversations).await
+        } else {
+            completions::complete(endpoint, options, model, prompts).await
+        }
+    }
+}

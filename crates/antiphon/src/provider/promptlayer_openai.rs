@@ -1,0 +1,286 @@
+//! The classes `PromptLayerOpenAI` and `PromptLayerChatOpenAI`: as without the prefix, and logged.
+
+use std::time::SystemTime;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use super::connection::Connection;
+use super::methods::{connection_setters, generate_methods, openai_setters, organization_setters};
+use super::options::Options;
+use super::promptlayer::{Entry, Settings, Span, llm_output};
+use super::{CallStyle, ChatOpenAI, OpenAI};
+use crate::env_vars;
+use crate::error::Error;
+use crate::prompt::{Message, Prompt, Role};
+use crate::result::LlmResult;
+
+/// Setters of [`Settings`].
+macro_rules! promptlayer_setters {
+    () => {
+        /// Logs requests under these tags.
+        pub fn pl_tags<I>(mut self, tags: I) -> Self
+        where
+            I: IntoIterator,
+            I::Item: Into<String>,
+        {
+            self.log.tags = Some(tags.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// Whether the call waits for the log, to put its `pl_request_id` into
+        /// [`generation_info`](crate::Generation::generation_info). Default: no; the log is then
+        /// written in the background, and lost if the runtime ends first.
+        pub fn return_pl_id(mut self, wanted: bool) -> Self {
+            self.log.return_id = wanted;
+            self
+        }
+
+        /// Sets the log's server. Without it `PROMPTLAYER_BASE_URL` counts.
+        pub fn promptlayer_base_url(mut self, url: impl Into<String>) -> Self {
+            self.log.connection.base_url = Some(crate::transport::UrlText::new(url));
+            self
+        }
+
+        /// Sets PromptLayer's API key. Without it `PROMPTLAYER_API_KEY` counts.
+        pub fn promptlayer_api_key(mut self, key: impl Into<String>) -> Self {
+            self.log.connection.api_key = Some(crate::secret::Secret::new(key));
+            self
+        }
+    };
+}
+
+/// [`OpenAI`] with a record of each prompt and its first completion in PromptLayer's log.
+///
+/// A log that cannot be written never makes a call fail: it is a warning on standard error.
+///
+/// ```no_run
+/// use antiphon::PromptLayerOpenAI;
+///
+/// let llm = PromptLayerOpenAI::new().pl_tags(["notebook"]).return_pl_id(true);
+/// let response = llm.generate(["Hello, how are you?"])?;
+/// println!("{}", response.generations[0][0].generation_info["pl_request_id"]);
+/// # Ok::<(), antiphon::Error>(())
+/// ```
+///
+/// Reference: <https://docs.promptlayer.com/languages/rest-api>
+#[derive(Debug, Clone)]
+pub struct PromptLayerOpenAI {
+    llm: OpenAI,
+    log: Settings,
+}
+
+impl Default for PromptLayerOpenAI {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PromptLayerOpenAI {
+    /// The default settings. Nothing is read or checked before a call.
+    pub fn new() -> Self {
+        Self {
+            llm: OpenAI::new(),
+            log: Settings::new(),
+        }
+    }
+
+    connection_setters!(llm.connection);
+    organization_setters!(llm.connection);
+    openai_setters!(llm.options);
+    promptlayer_setters!();
+
+    /// Writes this many completions on the server and keeps the `n` best. The chat endpoint cannot.
+    pub fn best_of(mut self, best_of: u32) -> Self {
+        self.llm = self.llm.best_of(best_of);
+        self
+    }
+
+    /// Sends at most this many prompts in one request to `/completions`. Default: 20.
+    pub fn batch_size(mut self, prompts: usize) -> Self {
+        self.llm = self.llm.batch_size(prompts);
+        self
+    }
+
+    generate_methods!();
+
+    fn start(
+        &self,
+        prompts: Vec<Prompt>,
+        style: CallStyle,
+    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+        if prompts.is_empty() {
+            return self.llm.agenerate(prompts);
+        }
+        let log = self.log.log("PromptLayerOpenAI", style, &env_vars::process);
+        let (plan, log) = match (self.llm.plan(prompts), log) {
+            (Ok(plan), Ok(log)) => (plan, log),
+            (Err(error), _) | (_, Err(error)) => return futures::future::ready(Err(error)).boxed(),
+        };
+        let kwargs = completion_kwargs(&self.llm.options, &self.llm.connection, &plan.model);
+        async move {
+            let start = SystemTime::now();
+            let mut result = plan.run().await?;
+            let span = Span {
+                start,
+                end: SystemTime::now(),
+            };
+            let entries = plan.prompts.iter().zip(&result.generations).enumerate();
+            let entries = entries.filter_map(|(i, (prompt, generations))| {
+                let first = generations.first()?;
+                let response =
+                    json!({ "text": first.text, "llm_output": llm_output(&result.llm_output) });
+                Some(Entry {
+                    place: (i, 0),
+                    args: json!([prompt]),
+                    response,
+                })
+            });
+            let entries = entries.collect();
+            log.write(entries, kwargs, span, &mut result).await;
+            Ok(result)
+        }
+        .boxed()
+    }
+}
+
+/// [`ChatOpenAI`] with a record of each answer in PromptLayer's log.
+///
+/// As with [`PromptLayerOpenAI`], a log that cannot be written is a warning on standard error.
+///
+/// ```no_run
+/// use antiphon::PromptLayerChatOpenAI;
+///
+/// let llm = PromptLayerChatOpenAI::new().pl_tags(["notebook"]);
+/// println!("{}", llm.generate(["Hello, how are you?"])?);
+/// # Ok::<(), antiphon::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PromptLayerChatOpenAI {
+    llm: ChatOpenAI,
+    log: Settings,
+}
+
+impl Default for PromptLayerChatOpenAI {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PromptLayerChatOpenAI {
+    /// The default settings. Nothing is read or checked before a call.
+    pub fn new() -> Self {
+        Self {
+            llm: ChatOpenAI::new(),
+            log: Settings::new(),
+        }
+    }
+
+    connection_setters!(llm.connection);
+    organization_setters!(llm.connection);
+    openai_setters!(llm.options);
+    promptlayer_setters!();
+    generate_methods!();
+
+    fn start(
+        &self,
+        prompts: Vec<Prompt>,
+        style: CallStyle,
+    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+        if prompts.is_empty() {
+            return self.llm.agenerate(prompts);
+        }
+        let log = self
+            .log
+            .log("PromptLayerChatOpenAI", style, &env_vars::process);
+        let (plan, log) = match (self.llm.plan(prompts), log) {
+            (Ok(plan), Ok(log)) => (plan, log),
+            (Err(error), _) | (_, Err(error)) => return futures::future::ready(Err(error)).boxed(),
+        };
+        let kwargs = chat_kwargs(&self.llm.options, &self.llm.connection, &plan.model);
+        async move {
+            let start = SystemTime::now();
+            let mut result = plan.run().await?;
+            let span = Span {
+                start,
+                end: SystemTime::now(),
+            };
+            let mut entries = Vec::new();
+            for (i, (messages, generations)) in plan
+                .conversations
+                .iter()
+                .zip(&result.generations)
+                .enumerate()
+            {
+                let args: Value = messages.iter().map(Message::to_wire).collect();
+                for (j, generation) in generations.iter().enumerate() {
+                    let answer = Message {
+                        role: Role::Assistant,
+                        content: generation.text.clone(),
+                    };
+                    let response = json!([answer.to_wire()]);
+                    entries.push(Entry {
+                        place: (i, j),
+                        args: args.clone(),
+                        response,
+                    });
+                }
+            }
+            log.write(entries, kwargs, span, &mut result).await;
+            Ok(result)
+        }
+        .boxed()
+    }
+}
+
+/// The original's parameters of a completion, all of them.
+fn completion_kwargs(
+    options: &Options,
+    connection: &Connection,
+    model: &str,
+) -> Map<String, Value> {
+    let mut kwargs = object(json!({
+        "model_name": model,
+        "temperature": options.temperature,
+        "max_tokens": options.max_tokens,
+        "top_p": options.top_p.unwrap_or(1.0),
+        "frequency_penalty": options.frequency_penalty.unwrap_or(0.0),
+        "presence_penalty": options.presence_penalty.unwrap_or(0.0),
+        "n": options.n,
+        "best_of": options.best_of.unwrap_or(1),
+        "request_timeout": connection.timeout.map(|it| it.as_secs_f64()),
+        "logit_bias": options.logit_bias,
+    }));
+    add_rest(&mut kwargs, options);
+    kwargs
+}
+
+/// The original's parameters of a chat.
+fn chat_kwargs(options: &Options, connection: &Connection, model: &str) -> Map<String, Value> {
+    let mut kwargs = options.to_wire(model);
+    kwargs.extend(object(json!({
+        "max_tokens": options.max_tokens,
+        "n": options.n,
+        "request_timeout": connection.timeout.map(|it| it.as_secs_f64()),
+        "stream": false,
+    })));
+    kwargs
+}
+
+/// Options that the original passes apart, or did not have.
+fn add_rest(kwargs: &mut Map<String, Value>, options: &Options) {
+    if !options.stop.is_empty() {
+        kwargs.insert("stop".to_owned(), json!(options.stop));
+    }
+    if let Some(seed) = options.seed {
+        kwargs.insert("seed".to_owned(), seed.into());
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

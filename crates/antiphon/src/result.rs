@@ -1,0 +1,171 @@
+//! What a call answers.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The answer to a list of prompts.
+///
+/// Its `Display` is the text alone; with more than one completion, each is preceded by its place
+/// in [`generations`](Self::generations).
+///
+/// ```
+/// use antiphon::{Generation, LlmOutput, LlmResult};
+///
+/// let result = LlmResult::new(
+///     vec![vec![Generation::new("Fine.")], vec![Generation::new("Hello!")]],
+///     LlmOutput::default(),
+/// );
+/// assert_eq!(result.generations[1][0].text, "Hello!");
+/// assert_eq!(result.to_string(), "[0] Fine.\n[1] Hello!");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LlmResult {
+    /// Completions: the outer index is the prompt's, in the order given; the inner one counts the
+    /// `n` completions of that prompt.
+    pub generations: Vec<Vec<Generation>>,
+    /// What is known of the call as a whole.
+    pub llm_output: LlmOutput,
+}
+
+/// One completion.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Generation {
+    /// The model's text, as it came (the original's completions began with blank lines).
+    pub text: String,
+    /// What else came with it. Keys are present only when there is something to say:
+    ///
+    /// - `finish_reason`: why the model stopped, in the provider's own word
+    /// - `logprobs`, `refusal`, `stop_sequence`: as sent by the provider
+    /// - `response_model`: the model that answered, if its name is not the one asked for
+    /// - `request_id`: the provider's name for the request
+    /// - `retries`: how often the request was sent again
+    /// - `dropped_params`: settings that were left out because the model refuses them
+    /// - `pl_request_id`: PromptLayer's name for the logged request
+    pub generation_info: Map<String, Value>,
+}
+
+/// Facts about a whole call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LlmOutput {
+    /// Tokens used, summed over the call's requests.
+    pub token_usage: TokenUsage,
+    /// The model asked for.
+    pub model_name: String,
+}
+
+/// Numbers of tokens, in OpenTelemetry's words. Zero where the server reports none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TokenUsage {
+    /// Tokens of the prompts, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens the model wrote, hidden reasoning included.
+    pub output_tokens: u64,
+    /// Both.
+    pub total_tokens: u64,
+}
+
+impl LlmResult {
+    /// Puts a result together; providers do this, and so may test doubles.
+    pub fn new(generations: Vec<Vec<Generation>>, llm_output: LlmOutput) -> Self {
+        Self {
+            generations,
+            llm_output,
+        }
+    }
+
+    /// The result of no prompts.
+    pub(crate) fn empty(model_name: String) -> Self {
+        Self::new(
+            Vec::new(),
+            LlmOutput {
+                token_usage: TokenUsage::default(),
+                model_name,
+            },
+        )
+    }
+}
+
+impl Generation {
+    /// A completion of which only the text is known.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            generation_info: Map::new(),
+        }
+    }
+
+    /// Notes `value` unless it says nothing.
+    pub(crate) fn note(&mut self, key: &str, value: impl Into<Value>) {
+        let value = value.into();
+        if !value.is_null() {
+            self.generation_info.insert(key.to_owned(), value);
+        }
+    }
+}
+
+impl TokenUsage {
+    /// Adds the total up if the provider did not.
+    pub(crate) fn new(input_tokens: u64, output_tokens: u64, total_tokens: Option<u64>) -> Self {
+        let total_tokens = total_tokens.unwrap_or(input_tokens.saturating_add(output_tokens));
+        Self {
+            input_tokens,
+            output_tokens,
+            total_tokens,
+        }
+    }
+}
+
+impl Add for TokenUsage {
+    type Output = Self;
+
+    /// Saturates: a server may report nonsense.
+    fn add(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            total_tokens: self.total_tokens.saturating_add(other.total_tokens),
+        }
+    }
+}
+
+impl Sum for TokenUsage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        usages.fold(Self::default(), Add::add)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for LlmResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.generations.as_slice()
+            && let [generation] = only.as_slice()
+        {
+            return generation.fmt(f);
+        }
+        let mut separator = "";
+        for (i, completions) in self.generations.iter().enumerate() {
+            for (j, generation) in completions.iter().enumerate() {
+                write!(f, "{separator}[{i}]")?;
+                if completions.len() > 1 {
+                    write!(f, "[{j}]")?;
+                }
+                write!(f, " {}", generation.text.trim_start())?;
+                separator = "\n";
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! When to send a request again, and after how long.
+//!
+//! The rules are those of the providers' own Python clients
+//! (<https://github.com/openai/openai-python>, `_base_client.py`), except that a used-up quota is
+//! never retried.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::HeaderMap;
+
+use crate::error::Error;
+
+/// First and longest wait of the crate's own backoff.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+
+/// How one provider's requests are retried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RetryPolicy {
+    /// Requests sent after the first.
+    pub(crate) max_retries: u32,
+    /// A provider that asks to wait longer than this is not asked again.
+    pub(crate) longest_retry_after: Duration,
+    /// Yields numbers in `0.0..1.0`; tests pass a constant.
+    pub(crate) random: fn() -> f64,
+}
+
+impl RetryPolicy {
+    /// The wait before retry number `retries` (counted from 0), or `None` to give up.
+    fn wait(&self, error: &Error, retries: u32) -> Option<Duration> {
+        if retries >= self.max_retries || !error.is_retryable() {
+            return None;
+        }
+        match error.retry_after() {
+            Some(wait) if wait > self.longest_retry_after => None,
+            Some(wait) => Some(wait),
+            None => Some(self.backoff(retries)),
+        }
+    }
+
+    /// Doubles up to a limit; up to a quarter is taken off so that callers spread out.
+    fn backoff(&self, retries: u32) -> Duration {
+        let doubled = FIRST_WAIT
+            .saturating_mul(1 << retries.min(16))
+            .min(LONGEST_WAIT);
+        doubled.mul_f64(1.0 - 0.25 * (self.random)())
+    }
+}
+
+/// Calls `attempt` until it succeeds or `policy` gives up; also yields the number of retries.
+///
+/// Dropping the future drops the attempt or the wait it is in.
+pub(crate) async fn run<T, F>(
+    policy: RetryPolicy,
+    mut attempt: impl FnMut() -> F,
+) -> Result<(T, u32), Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut retries = 0;
+    loop {
+        let error = match attempt().await {
+            Ok(value) => return Ok((value, retries)),
+            Err(error) => error,
+        };
+        let Some(wait) = policy.wait(&error, retries) else {
+            return Err(error.with_retries(retries));
+        };
+        tokio::time::sleep(wait).await;
+        retries += 1;
+    }
+}
+
+/// What `retry-after-ms` or `retry-after` (seconds or an HTTP date) asks for. Zero, the past and
+/// nonsense count as absent.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let seconds = |text: &str, unit: f64| {
+        let number: f64 = text.parse().ok()?;
+        Duration::try_from_secs_f64(number * unit).ok()
+    };
+    let wait = text("retry-after-ms")
+        .and_then(|ms| seconds(ms, 0.001))
+        .or_else(|| {
+            let value = text("retry-after")?;
+            seconds(value, 1.0).or_else(|| {
+                httpdate::parse_http_date(value)
+                    .ok()?
+                    .duration_since(now)
+                    .ok()
+            })
+        });
+    wait.filter(|wait| !wait.is_zero())
+}
+
+/// What `x-should-retry` says.
+pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match headers.get("x-should-retry")?.as_bytes() {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use reqwest::header::{HeaderName, HeaderValue};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::error::ApiError;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        max_retries: 2,
+        longest_retry_after: Duration::from_secs(120),
+        random: || 0.0,
+    };
+
+    fn api_error(status: u16, retry_after: Option<Duration>) -> Error {
+        Error::api(ApiError {
+            status,
+            retry_after,
+            ..ApiError::default()
+        })
+    }
+
+    /// Runs attempts that all fail as told; yields the retries made and the time they took.
+    async fn failing(policy: RetryPolicy, failure: impl Fn() -> Error) -> (u32, Duration) {
+        let start = Instant::now();
+        let error = run::<(), _>(policy, || ready(Err(failure())))
+            .await
+            .unwrap_err();
+        (error.retries(), start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn backoff_doubles_and_stops_at_its_limit() {
+        let slow = |policy| failing(policy, || api_error(503, None));
+        assert_eq!(slow(POLICY).await, (2, Duration::from_millis(1_500)));
+        let patient = RetryPolicy {
+            max_retries: 6,
+            ..POLICY
+        };
+        // 0.5 + 1 + 2 + 4 + 8 + 8
+        assert_eq!(slow(patient).await, (6, Duration::from_millis(23_500)));
+        let jittered = RetryPolicy {
+            max_retries: 1,
+            random: || 1.0,
+            ..POLICY
+        };
+        assert_eq!(slow(jittered).await, (1, Duration::from_millis(375)));
+        let never = RetryPolicy {
+            max_retries: 0,
+            ..POLICY
+        };
+        assert_eq!(slow(never).await, (0, Duration::ZERO));
+        assert_eq!(POLICY.backoff(u32::MAX), LONGEST_WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_providers_wait_is_kept_unless_too_long() {
+        let asking = |seconds| {
+            failing(POLICY, move || {
+                api_error(429, Some(Duration::from_secs(seconds)))
+            })
+        };
+        assert_eq!(asking(1).await, (2, Duration::from_secs(2)));
+        assert_eq!(asking(120).await, (2, Duration::from_secs(240)));
+        assert_eq!(asking(121).await, (0, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_some_statuses_are_retried() {
+        for (status, retries) in [
+            (400, 0),
+            (401, 0),
+            (402, 0),
+            (404, 0),
+            (408, 2),
+            (409, 2),
+            (422, 0),
+            (429, 2),
+            (529, 2),
+        ] {
+            assert_eq!(
+                failing(POLICY, || api_error(status, None)).await.0,
+                retries,
+                "{status}"
+            );
+        }
+        let told = |status, should_retry| {
+            failing(POLICY, move || {
+                Error::api(ApiError {
+                    status,
+                    should_retry: Some(should_retry),
+                    ..ApiError::default()
+                })
+            })
+        };
+        assert_eq!(told(500, false).await.0, 0);
+        assert_eq!(told(400, true).await.0, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_ends_the_retries() {
+        let mut calls = 0;
+        let result = run(POLICY, || {
+            calls += 1;
+            ready(if calls < 3 {
+                Err(api_error(503, None))
+            } else {
+                Ok(calls)
+            })
+        });
+        assert_eq!(result.await.unwrap(), (3, 2));
+    }
+
+    #[test]
+    fn retry_after_headers() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let check = |headers: &[(&'static str, &'static str)], expected: Option<u64>| {
+            let headers: HeaderMap = headers
+                .iter()
+                .map(|&(name, value)| {
+                    (
+                        HeaderName::from_static(name),
+                        HeaderValue::from_static(value),
+                    )
+                })
+                .collect();
+            let wait = retry_after(&headers, now);
+            assert_eq!(wait, expected.map(Duration::from_millis), "{headers:?}");
+        };
+        check(&[("retry-after-ms", "30")], Some(30));
+        check(&[("retry-after-ms", "30"), ("retry-after", "9")], Some(30));
+        check(
+            &[("retry-after-ms", "soon"), ("retry-after", "9")],
+            Some(9_000),
+        );
+        check(&[("retry-after", "1.5")], Some(1_500));
+        check(
+            &[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")],
+            Some(10_000),
+        );
+        check(&[("retry-after", "Sun, 06 Nov 1994 08:49:27 GMT")], None);
+        for nonsense in ["0", "-1", "NaN", "inf", "1e300", "soon", ""] {
+            check(&[("retry-after", nonsense)], None);
+        }
+        check(&[], None);
+    }
+}

@@ -1,0 +1,164 @@
+//! Sending JSON to a provider and reading JSON back: what all wire formats share.
+//!
+//! Knows URLs, headers, timeouts, retries and connections; knows no model parameters.
+
+mod base_url;
+mod client;
+mod scrub;
+
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, Url};
+use serde_json::Value;
+
+pub(crate) use self::base_url::UrlText;
+use self::base_url::{host, join};
+use crate::error::{ApiError, Error, Phase};
+use crate::provider::Provider;
+use crate::retry::{self, RetryPolicy};
+use crate::secret::Secret;
+
+/// Time for one try to connect, as in the providers' own clients.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A provider's server as one call uses it: all settings looked up and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) provider: Provider,
+    pub(crate) base_url: Url,
+    pub(crate) headers: HeaderMap,
+    /// What must not appear in errors.
+    pub(crate) secrets: Vec<Secret>,
+    /// For one attempt, from connecting to the last byte.
+    pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) body: Value,
+    pub(crate) request_id: Option<String>,
+    pub(crate) retries: u32,
+}
+
+impl Endpoint {
+    /// Whether this is the provider itself rather than a server that speaks its language.
+    pub(crate) fn is_providers_own(&self) -> bool {
+        self.provider.owns(&self.base_url)
+    }
+
+    /// Posts `body`, again if need be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection (HTTP/1.1) or resets the stream (HTTP/2). The
+    /// provider may have done the work, and count it, all the same.
+    pub(crate) fn post<'a>(
+        &'a self,
+        path: &str,
+        model: &'a str,
+        body: &'a Value,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        let url = join(&self.base_url, path);
+        Box::pin(async move {
+            match retry::run(self.retry, || self.attempt(&url, body)).await {
+                Ok((reply, retries)) => Ok(Reply { retries, ..reply }),
+                Err(error) => Err(error.with_provider(self.provider).with_model(model)),
+            }
+        })
+    }
+
+    /// Posts `body` once.
+    async fn attempt(&self, url: &Url, body: &Value) -> Result<Reply, Error> {
+        let client = client::for_current_runtime(url)?;
+        let request = client
+            .post(url.clone())
+            .headers(self.headers.clone())
+            .json(body);
+
+        let mut phase = Phase::Waiting;
+        let exchange = async {
+            let response = request.send().await?;
+            phase = Phase::Reading;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok((status, headers, response.bytes().await?))
+        };
+        let (status, headers, bytes) = match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(Ok(parts)) => parts,
+            Ok(Err(error)) => {
+                return Err(Error::transport(error, host(url), phase, CONNECT_TIMEOUT));
+            }
+            Err(_) => return Err(Error::timeout(host(url), self.timeout, phase)),
+        };
+        self.read(status, &headers, &bytes, body)
+    }
+
+    /// Makes an answer or an error of what came back.
+    fn read(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        sent: &Value,
+    ) -> Result<Reply, Error> {
+        let request_id = ["x-request-id", "request-id"]
+            .iter()
+            .find_map(|name| headers.get(*name)?.to_str().ok())
+            .map(str::to_owned);
+        let error = if status.is_success() {
+            // DeepSeek pads its answers with blank lines while they wait.
+            match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
+                Ok(body) => match embedded_error(status.as_u16(), &body) {
+                    None => {
+                        return Ok(Reply {
+                            body,
+                            request_id,
+                            retries: 0,
+                        });
+                    }
+                    Some(error) => error,
+                },
+                Err(error) => {
+                    let problem = if bytes.trim_ascii().is_empty() {
+                        "is empty".to_owned()
+                    } else {
+                        // serde_json's message names a place, not the text.
+                        format!("is not JSON: {error}")
+                    };
+                    return Err(Error::unexpected_body(status.as_u16(), problem, request_id));
+                }
+            }
+        } else {
+            ApiError::decode(status.as_u16(), bytes)
+        };
+
+        let mut error = ApiError {
+            request_id: request_id.or(error.request_id),
+            retry_after: retry::retry_after(headers, SystemTime::now()),
+            should_retry: retry::should_retry(headers),
+            ..error
+        };
+        for text in error.texts_mut() {
+            scrub::scrub(text, &self.secrets, sent);
+        }
+        Err(Error::api(error))
+    }
+}
+
+/// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
+fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
+    let error = body
+        .get("error")
+        .filter(|error| error.is_object() || error.is_string())?;
+    let code = error
+        .get("code")
+        .and_then(Value::as_u64)
+        .and_then(|code| u16::try_from(code).ok());
+    let status = code
+        .filter(|code| (400..600).contains(code))
+        .unwrap_or(status);
+    Some(ApiError::from_json(status, body))
+}

@@ -1,0 +1,162 @@
+//! Base URLs: checked, joined with a path, and printed without what may be secret in them.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use reqwest::Url;
+
+use crate::error::Error;
+
+/// A base URL as the user wrote it. `Debug` shows scheme, host and path of it.
+#[derive(Clone)]
+pub(crate) struct UrlText(String);
+
+impl UrlText {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Checks the URL; `setting` names it in an error.
+    pub(crate) fn parse(&self, setting: &str) -> Result<Url, Error> {
+        let text = self.0.trim();
+        let problem = match Url::parse(text) {
+            Ok(mut url) if matches!(url.scheme(), "http" | "https") => {
+                url.set_fragment(None);
+                return Ok(url);
+            }
+            // `localhost:8000` parses as a URL of scheme `localhost`.
+            _ if !text.contains("://") => {
+                format!(
+                    "has no scheme: write http:// or https:// before {}",
+                    shown(text)
+                )
+            }
+            Ok(url) => format!("has scheme {}, not http or https", url.scheme()),
+            Err(error) => format!("is not a URL ({error})"),
+        };
+        Err(Error::invalid_setting(setting, problem))
+    }
+}
+
+impl fmt::Debug for UrlText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", shown(&self.0))
+    }
+}
+
+/// The text without user information and query.
+fn shown(text: &str) -> String {
+    let text = text.trim();
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = text
+        .split_once("://")
+        .map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    if scheme.is_empty() {
+        rest.to_owned()
+    } else {
+        format!("{scheme}://{rest}")
+    }
+}
+
+/// `base` with `path` after its own path; the query of `base` stays (Azure's `api-version`).
+pub(super) fn join(base: &Url, path: &str) -> Url {
+    let base_path = base.path().trim_end_matches('/');
+    // Anthropic's base has no `/v1`; people add it.
+    let path = match path.strip_prefix("/v1") {
+        Some(rest) if base_path.ends_with("/v1") => rest,
+        _ => path,
+    };
+    let mut url = base.clone();
+    url.set_path(&format!("{base_path}{path}"));
+    url
+}
+
+/// Host and port, for errors.
+pub(super) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Whether the server is on this machine, where a proxy has no business.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+        || host.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Url, String> {
+        UrlText::new(text)
+            .parse("base_url")
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn joins_paths_and_keeps_the_query() {
+        let check = |base: &str, path, expected: &str| {
+            assert_eq!(join(&parse(base).unwrap(), path).as_str(), expected);
+        };
+        check(
+            "https://a.b/v1",
+            "/completions",
+            "https://a.b/v1/completions",
+        );
+        check(
+            "https://a.b/v1/",
+            "/completions",
+            "https://a.b/v1/completions",
+        );
+        check("https://a.b", "/v1/messages", "https://a.b/v1/messages");
+        check("https://a.b/v1", "/v1/messages", "https://a.b/v1/messages");
+        check(
+            "https://a.b/x?api-version=1#f",
+            "/c",
+            "https://a.b/x/c?api-version=1",
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_not_http() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse(text).unwrap_err(), format!("`base_url` {expected}"));
+        };
+        check(
+            "localhost:8000/v1",
+            "has no scheme: write http:// or https:// before localhost:8000/v1",
+        );
+        check(
+            "me:pw@host",
+            "has no scheme: write http:// or https:// before host",
+        );
+        check("ftp://host", "has scheme ftp, not http or https");
+        check("http://", "is not a URL (empty host)");
+    }
+
+    #[test]
+    fn prints_no_user_and_no_query() {
+        let url = UrlText::new("https://me:pw@host:1/v1?key=secret#x");
+        assert_eq!(format!("{url:?}"), "\"https://host:1/v1\"");
+        assert_eq!(host(&url.parse("").unwrap()), "host:1");
+    }
+
+    #[test]
+    fn knows_this_machine() {
+        for (base, expected) in [
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:1", true),
+            ("http://localhost", true),
+            ("http://sim.localhost", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(is_loopback(&parse(base).unwrap()), expected, "{base}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Takes keys and prompts out of what a provider says.
+
+use serde_json::Value;
+
+use crate::secret::Secret;
+
+/// Shorter prompts are not looked for: taking "Hi" out of a sentence would garble it, and tells
+/// nobody anything.
+const SHORTEST_PROMPT: usize = 12;
+
+/// Fields that are no secret and that errors are about.
+const NAMES: &[&str] = &["model", "model_name", "reasoning_effort", "role"];
+
+/// Replaces the keys in use, anything that looks like one, and the texts that were sent.
+pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
+    for secret in secrets {
+        if !secret.expose().is_empty() {
+            replace(text, secret.expose(), "[key]");
+        }
+    }
+    for prompt in prompts(sent) {
+        if prompt.len() >= SHORTEST_PROMPT {
+            replace(text, prompt, "[prompt]");
+            // Messages are kept as they came, but a provider may have folded the blanks.
+            replace(text, prompt.trim(), "[prompt]");
+        }
+    }
+    if text.contains("sk-") {
+        let words: Vec<_> = text.split(' ').map(mask_key).collect();
+        *text = words.join(" ");
+    }
+}
+
+fn replace(text: &mut String, found: &str, by: &str) {
+    if text.contains(found) {
+        *text = text.replace(found, by);
+    }
+}
+
+/// Cuts a word off where a key starts; OpenAI repeats keys half masked.
+fn mask_key(word: &str) -> String {
+    match word.find("sk-") {
+        Some(0) => "[key]".to_owned(),
+        Some(start) if !word[..start].ends_with(char::is_alphanumeric) => {
+            format!("{}[key]", &word[..start])
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// The user's texts in a request of any wire format: all texts but those a message has to name.
+fn prompts(sent: &Value) -> Vec<&str> {
+    match sent {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(prompts).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(key, _)| !NAMES.contains(&key.as_str()))
+            .flat_map(|(_, value)| prompts(value))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let secrets = [Secret::new("topsecret"), Secret::new("")];
+        let sent = json!({
+            "model": "some-long-model-name",
+            "prompt": ["tell me everything", "Hi"],
+            "system": "be a friendly parrot",
+            "messages": [{ "role": "user", "content": "what is my password" }],
+        });
+        let mut scrubbed = text.to_owned();
+        scrub(&mut scrubbed, &secrets, &sent);
+        assert_eq!(scrubbed, expected);
+    }
+
+    #[test]
+    fn removes_keys_and_prompts() {
+        check("bad key topsecret.", "bad key [key].");
+        check(
+            "Incorrect API key: sk-ab**yz. See",
+            "Incorrect API key: [key] See",
+        );
+        check("key=\"sk-1\" is wrong", "key=\"[key] is wrong");
+        check("no such risk-free task-list", "no such risk-free task-list");
+        check("cannot read 'tell me everything'", "cannot read '[prompt]'");
+        check("what is my password, This", "[prompt], This");
+        check("be a friendly parrot", "[prompt]");
+        check(
+            "no some-long-model-name here",
+            "no some-long-model-name here",
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! `generate` from every kind of thread.
+
+use antiphon::{Anthropic, ChatOpenAI, OpenAI};
+
+use crate::support::{PATIENCE, Reply, Server, bodies};
+
+fn server() -> Server {
+    Server::start(|request| match request.path.as_str() {
+        "/v1/completions" => Reply::json(&bodies::completion(request)),
+        "/v1/chat/completions" => Reply::json(&bodies::chat(request)),
+        _ => Reply::json(&bodies::messages(request)),
+    })
+}
+
+fn generate(server: &Server) {
+    let llm = OpenAI::new().base_url(server.url()).timeout(PATIENCE);
+    assert_eq!(
+        llm.generate(["a", "b"]).unwrap().to_string(),
+        "[0] a 0\n[1] b 0"
+    );
+}
+
+#[test]
+fn outside_any_runtime() {
+    let server = server();
+    generate(&server);
+    generate(&server);
+    let chat = ChatOpenAI::new().base_url(server.url()).timeout(PATIENCE);
+    assert_eq!(chat.generate(["a"]).unwrap().to_string(), "a 0");
+    let anthropic = Anthropic::new().base_url(server.url()).timeout(PATIENCE);
+    assert_eq!(anthropic.generate(["a"]).unwrap().to_string(), "a!");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| generate(&server));
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn inside_a_multi_thread_runtime() {
+    let server = server();
+    generate(&server);
+    let server = tokio::spawn(async move {
+        generate(&server);
+        server
+    });
+    let server = server.await.unwrap();
+    tokio::task::spawn_blocking(move || generate(&server))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn inside_a_current_thread_runtime() {
+    let server = server();
+    generate(&server);
+    tokio::task::spawn_blocking(move || generate(&server))
+        .await
+        .unwrap();
+}
+
+#[test]
+fn errors_come_through() {
+    let error = OpenAI::new().n(0).generate(["a"]).unwrap_err();
+    assert_eq!(error.to_string(), "`n` must be at least 1");
+}

@@ -1,0 +1,15 @@
+//! The crate's classes against scripted servers on the loopback interface.
+
+mod anthropic;
+mod bad_input;
+mod blocking;
+mod chat;
+mod completions;
+mod environment;
+mod errors;
+mod promptlayer;
+mod refused;
+mod retries;
+mod runtimes;
+mod support;
+mod transport;

@@ -1,0 +1,58 @@
+//! One client, several runtimes.
+
+use antiphon::{ErrorKind, OpenAI};
+use tokio::runtime::Builder;
+
+use crate::support::{PATIENCE, Reply, Server, bodies};
+
+fn server() -> Server {
+    Server::start(|request| Reply::json(&bodies::completion(request)))
+}
+
+fn llm(server: &Server) -> OpenAI {
+    // No retries: a connection of a runtime that is gone must not even be tried.
+    OpenAI::new()
+        .base_url(server.url())
+        .model("m")
+        .timeout(PATIENCE)
+        .max_retries(0)
+}
+
+#[test]
+fn a_client_outlives_the_runtimes_it_is_used_on() {
+    let server = server();
+    let llm = llm(&server);
+    for _ in 0..3 {
+        for builder in [
+            &mut Builder::new_current_thread(),
+            &mut Builder::new_multi_thread(),
+        ] {
+            let tokio_runtime = builder.enable_all().build().unwrap();
+            for _ in 0..2 {
+                let result = tokio_runtime.block_on(llm.agenerate(["a"])).unwrap();
+                assert_eq!(result.generations[0][0].text, "a 0");
+            }
+        }
+    }
+    assert_eq!(server.requests().len(), 12);
+}
+
+#[test]
+fn two_runtimes_at_once() {
+    let server = server();
+    let llm = llm(&server);
+    let first = Builder::new_current_thread().enable_all().build().unwrap();
+    let second = Builder::new_current_thread().enable_all().build().unwrap();
+    for _ in 0..3 {
+        first.block_on(llm.agenerate(["a"])).unwrap();
+        second.block_on(llm.agenerate(["b"])).unwrap();
+    }
+}
+
+#[test]
+fn without_a_runtime_the_future_fails() {
+    let server = server();
+    let error = futures::executor::block_on(llm(&server).agenerate(["a"])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+    assert_eq!(server.requests().len(), 0);
+}
