@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use antiphon_channel::FromCell;
 use serde_json::{Map, Value};
 
-use crate::{channel, result, stdout};
+use crate::{channel, stdout};
 
 pub use antiphon_channel::Display;
 

@@ -36,12 +36,17 @@ macro_rules! eprintln {
 /// Prints a line to standard error, or keeps it when it comes from evcxr's error type.
 #[doc(hidden)]
 pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
-    if channel::is_connected() && caller.ends_with("EvcxrUserCodeError>::from::here") {
+    if channel::is_connected() && is_generated(caller) {
         let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
         FAILURE.set(Some(failure));
     } else {
         std::eprintln!("{text}");
     }
+}
+
+/// Whether a function item stands in `impl From<T> for EvcxrUserCodeError`, whichever way its path is written.
+fn is_generated(caller: &str) -> bool {
+    caller.ends_with("::from::here") && caller.contains("EvcxrUserCodeError")
 }
 
 /// The failure of the cell that just ended on this thread.

@@ -29,10 +29,7 @@ fn show(type_name: &str, value: &dyn Debug) {
     if type_name == "()" {
         return;
     }
-    show_text(format!("{value:?}"));
-}
-
-pub(crate) fn show_text(text: String) {
+    let text = format!("{value:?}");
     if channel::is_connected() {
         let data = Map::from_iter([("text/plain".to_owned(), Value::String(text))]);
         stdout::send_in_place(&FromCell::Display(Display { data, result: true, ..Display::default() }));

@@ -10,7 +10,7 @@ pub(crate) static RUNTIME: Lazy<tokio::runtime::Runtime> = Lazy::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     panic_report::install_hook();
     stdout::start_flusher();
-    antiphon::set_blocking_executor(cell::block_until_done);
+    antiphon::blocking::set_blocking_executor(cell::block_until_done);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .thread_name("antiphon-worker")

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use antiphon_channel::{FromCell, ToCell, decode, write_frame};
 use rustix::process::{Pid, Signal};
@@ -28,9 +29,8 @@ pub(crate) enum ChildWake {
 pub(crate) struct ChildLink {
     pid: u32,
     alive: UnixStream,
-    /// `None` once all writers are gone.
-    stdout: Option<pipe::Receiver>,
-    stderr: Option<pipe::Receiver>,
+    stdout: Source,
+    stderr: Source,
     to_evcxr: File,
     cell: Option<CellLink>,
     scanner: Scanner,
@@ -38,8 +38,90 @@ pub(crate) struct ChildLink {
 
 #[derive(Debug)]
 struct CellLink {
-    stream: UnixStream,
+    source: Source,
     buffer: Vec<u8>,
+}
+
+/// A descriptor that is read to the last byte that is there.
+///
+/// tokio's own `try_read` asks its cache of readiness first, and so may miss what was written a moment ago; the order
+/// of output rests on not missing it.
+#[derive(Debug)]
+struct Source {
+    /// `None` once all writers are gone.
+    stream: Option<Stream>,
+    /// More is there than was read, and nothing will announce it again.
+    more: bool,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Pipe(pipe::Receiver),
+    Socket(UnixStream),
+}
+
+impl Stream {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Pipe(pipe) => pipe.as_fd(),
+            Self::Socket(socket) => socket.as_fd(),
+        }
+    }
+
+    async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe.readable().await,
+            Self::Socket(socket) => socket.readable().await,
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Pipe(pipe) => pipe.try_read(buffer),
+            Self::Socket(socket) => socket.try_read(buffer),
+        }
+    }
+}
+
+impl Source {
+    fn new(stream: Stream) -> Self {
+        Self { stream: Some(stream), more: false }
+    }
+
+    /// Waits until there is something to read, or the end. Cancel safe.
+    async fn readable(&self) {
+        match &self.stream {
+            Some(_) if self.more => {}
+            Some(stream) => drop(stream.readable().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Reads what is there. True when that is all for now.
+    fn read(&mut self, bytes: &mut Vec<u8>) -> bool {
+        let limit = bytes.len() + BATCH_BYTES;
+        let mut chunk = [0; 32 << 10];
+        self.more = false;
+        while let Some(stream) = &self.stream {
+            let read = match rustix::io::read(stream.descriptor(), &mut chunk) {
+                // tokio learns that there is no more; it may have a byte that came in between.
+                Err(rustix::io::Errno::AGAIN) => stream.try_read(&mut chunk),
+                read => read.map_err(io::Error::from),
+            };
+            match read {
+                Ok(0) => self.stream = None,
+                Ok(read) => bytes.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(_) => self.stream = None,
+            }
+            if bytes.len() >= limit {
+                self.more = true;
+                return false;
+            }
+        }
+        true
+    }
 }
 
 impl ChildLink {
@@ -47,8 +129,8 @@ impl ChildLink {
         Ok(Self {
             pid: ends.pid,
             alive: ends.alive,
-            stdout: Some(pipe::Receiver::from_owned_fd(ends.stdout)?),
-            stderr: Some(pipe::Receiver::from_owned_fd(ends.stderr)?),
+            stdout: Source::new(Stream::Pipe(pipe::Receiver::from_owned_fd(ends.stdout)?)),
+            stderr: Source::new(Stream::Pipe(pipe::Receiver::from_owned_fd(ends.stderr)?)),
             to_evcxr: ends.to_evcxr.into(),
             cell: None,
             scanner: Scanner::default(),
@@ -61,7 +143,7 @@ impl ChildLink {
 
     /// The cell library of this child connected.
     pub(crate) fn attach(&mut self, stream: UnixStream) {
-        self.cell = Some(CellLink { stream, buffer: Vec::new() });
+        self.cell = Some(CellLink { source: Source::new(Stream::Socket(stream)), buffer: Vec::new() });
     }
 
     /// Whether the preload is loaded in it.
@@ -73,8 +155,8 @@ impl ChildLink {
     pub(crate) async fn wake(&self) -> ChildWake {
         tokio::select! {
             biased;
-            () = readable(self.stdout.as_ref()) => ChildWake::Stdout,
-            () = readable(self.stderr.as_ref()) => ChildWake::Stderr,
+            () = self.stdout.readable() => ChildWake::Stdout,
+            () = self.stderr.readable() => ChildWake::Stderr,
             () = cell_readable(self.cell.as_ref()) => ChildWake::Cell,
             _ = self.alive.readable() => ChildWake::Gone,
         }
@@ -83,7 +165,7 @@ impl ChildLink {
     /// What the child printed. True when that is all for now.
     pub(crate) fn read_stdout(&mut self, tokens: &mut Vec<Token>) -> bool {
         let mut bytes = Vec::new();
-        let all = read_pipe(&mut self.stdout, &mut bytes);
+        let all = self.stdout.read(&mut bytes);
         self.scanner.feed(&bytes, tokens);
         if all {
             self.scanner.settle(tokens);
@@ -93,18 +175,14 @@ impl ChildLink {
 
     /// What the child wrote to standard error. True when that is all for now.
     pub(crate) fn read_stderr(&mut self, bytes: &mut Vec<u8>) -> bool {
-        read_pipe(&mut self.stderr, bytes)
+        self.stderr.read(bytes)
     }
 
     /// Frames of the cell library.
     pub(crate) fn read_cell(&mut self) -> Vec<FromCell> {
         let Some(cell) = &mut self.cell else { return Vec::new() };
-        let open = cell.fill();
-        let frames = cell.frames();
-        if !open {
-            self.cell = None;
-        }
-        frames
+        while !cell.source.read(&mut cell.buffer) {}
+        cell.frames()
     }
 
     /// Gives evcxr one of its lines.
@@ -114,12 +192,13 @@ impl ChildLink {
     }
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {
-        if let Some(cell) = &self.cell {
-            let mut frame = Vec::new();
+        let stream = self.cell.as_ref().and_then(|cell| cell.source.stream.as_ref());
+        let mut frame = Vec::new();
+        if let Some(stream) = stream
+            && write_frame(&mut frame, &ToCell::Interrupt { sequence }).is_ok()
+        {
             // A small frame to a process that reads nothing else: it fits, or the process is about to end.
-            if write_frame(&mut frame, &ToCell::Interrupt { sequence }).is_ok() {
-                let _ = cell.stream.try_write(&frame);
-            }
+            let _ = rustix::io::write(stream.descriptor(), &frame);
         }
     }
 
@@ -131,18 +210,6 @@ impl ChildLink {
 }
 
 impl CellLink {
-    /// Reads all there is; false at the end of the connection.
-    fn fill(&mut self) -> bool {
-        let mut chunk = vec![0; 64 << 10];
-        loop {
-            match self.stream.try_read(&mut chunk) {
-                Ok(0) => return false,
-                Ok(read) => self.buffer.extend_from_slice(&chunk[..read]),
-                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-            }
-        }
-    }
-
     fn frames(&mut self) -> Vec<FromCell> {
         let mut frames = Vec::new();
         let mut rest = self.buffer.as_slice();
@@ -161,32 +228,9 @@ impl CellLink {
     }
 }
 
-fn read_pipe(pipe: &mut Option<pipe::Receiver>, bytes: &mut Vec<u8>) -> bool {
-    let mut chunk = vec![0; 64 << 10];
-    while let Some(receiver) = pipe {
-        match receiver.try_read(&mut chunk) {
-            Ok(0) => *pipe = None,
-            Ok(read) => bytes.extend_from_slice(&chunk[..read]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-            Err(_) => *pipe = None,
-        }
-        if bytes.len() >= BATCH_BYTES {
-            return false;
-        }
-    }
-    true
-}
-
-async fn readable(pipe: Option<&pipe::Receiver>) {
-    match pipe {
-        Some(pipe) => drop(pipe.readable().await),
-        None => std::future::pending().await,
-    }
-}
-
 async fn cell_readable(cell: Option<&CellLink>) {
     match cell {
-        Some(cell) => drop(cell.stream.readable().await),
+        Some(cell) => cell.source.readable().await,
         None => std::future::pending().await,
     }
 }

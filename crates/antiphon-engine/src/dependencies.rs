@@ -39,11 +39,6 @@ const PRELOADED: [Preloaded; 6] = [
     },
 ];
 
-/// Names of the preloaded crates.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    PRELOADED.iter().map(|krate| krate.name)
-}
-
 /// The `:dep` lines of the preload.
 pub(crate) fn commands(crates: &Path) -> String {
     PRELOADED.iter().map(|krate| format!(":dep {} = {}\n", krate.name, entry(krate, crates))).collect()

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use antiphon_channel::{Display, Executed, ExecuteError, Outcome};
+use antiphon_channel::{Display, Executed, ExecuteError, Outcome, PanicInfo};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -29,7 +29,8 @@ pub(crate) struct Run {
     /// Number of the cell in the child while its code runs.
     pub(crate) sequence: Option<u64>,
     outcome: Option<Outcome>,
-    panicked: bool,
+    /// What evcxr's own markers say, for code that does not run under the cell library.
+    marked: Option<Outcome>,
     pub(crate) cancelled: bool,
     /// The cell library was compiled anew, and the child was stopped for it.
     pub(crate) preload_rebuilt: bool,
@@ -50,7 +51,7 @@ impl Run {
             metrics: Metrics::default(),
             sequence: None,
             outcome: None,
-            panicked: false,
+            marked: None,
             cancelled: false,
             preload_rebuilt: false,
             ended: false,
@@ -115,7 +116,7 @@ impl Run {
     pub(crate) fn code_started(&mut self, sequence: u64) {
         self.sequence = Some(sequence);
         self.outcome = None;
-        self.panicked = false;
+        self.marked = None;
         self.metrics.compile = self.started.elapsed();
     }
 
@@ -129,9 +130,14 @@ impl Run {
         self.metrics.cargo_runs += 1;
     }
 
-    /// evcxr's marker of a panic, also for code that does not run under the cell library.
-    pub(crate) fn panic_seen(&mut self) {
-        self.panicked = true;
+    /// evcxr's marker of a panic or of an early return.
+    pub(crate) fn marker_seen(&mut self, line: &[u8]) {
+        if line.starts_with(b"EVCXR_PANIC") {
+            self.marked = Some(Outcome::Panicked(PanicInfo { message: "the cell panicked".to_owned(), ..PanicInfo::default() }));
+        } else if line.starts_with(b"EVCXR_ERROR") {
+            let message = "the cell returned early by `?`; see its standard error".to_owned();
+            self.marked = Some(Outcome::Failed { type_name: String::new(), message });
+        }
     }
 
     /// All output is in.
@@ -195,9 +201,9 @@ impl Run {
     }
 
     fn end_of_code(&mut self, generated: &Path) -> End {
-        End::Failed(match self.outcome.take() {
-            None | Some(Outcome::Finished) if !self.panicked => return End::Finished,
-            None | Some(Outcome::Finished) => CellError::new("Panic", "the cell panicked"),
+        let told = self.outcome.take().filter(|outcome| *outcome != Outcome::Finished);
+        End::Failed(match told.or_else(|| self.marked.take()) {
+            None | Some(Outcome::Finished) => return End::Finished,
             Some(Outcome::Failed { type_name, message }) => {
                 CellError::new(if type_name.is_empty() { "Error" } else { &type_name }, message)
             }

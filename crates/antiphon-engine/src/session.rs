@@ -30,6 +30,8 @@ use crate::{dependencies, tree};
 const CACHE_DIR: &str = "ANTIPHON_CACHE_DIR";
 /// A Unix socket's path has at most 108 bytes, its end included (`unix(7)`); macOS has 104.
 const MAX_SOCKET_PATH: usize = 100;
+/// Where the dynamic linker looks first.
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 /// A session folder without a lock file may be one that just begins.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -117,8 +119,18 @@ impl Session {
         let mut path = OsString::from(self.folder.join("bin"));
         path.push(":");
         path.push(&user_path);
+        // rustc writes search paths for the folder it links in; cargo and evcxr then move the cell one folder up.
+        let target_libraries = toolchain.sysroot.join("lib/rustlib").join(toolchain.host()).join("lib");
+        let mut libraries = OsString::from(target_libraries);
+        libraries.push(":");
+        libraries.push(self.context_dir().join("target").join(toolchain.host()).join("debug/deps"));
+        if let Some(users) = env::var_os(LIBRARY_PATH) {
+            libraries.push(":");
+            libraries.push(users);
+        }
         vec![
             ("PATH", path),
+            (LIBRARY_PATH, libraries),
             (SESSION, self.folder.clone().into()),
             (shim::REAL_CARGO, toolchain.cargo.clone().into()),
             (shim::REAL_RUSTC, toolchain.rustc.clone().into()),

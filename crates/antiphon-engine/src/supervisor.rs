@@ -247,7 +247,12 @@ impl Supervisor {
                 self.startup = None;
                 self.start_next().await;
             }
-            FromHost::StartFailed { message } => self.tell_startup(Startup::Failed(message)).await,
+            FromHost::StartFailed { message } => {
+                // Why a child ended stands on its standard error.
+                let last_words: Vec<u8> = self.stray.drain(..).flat_map(stderr_of).collect();
+                let message = format!("{}{message}", String::from_utf8_lossy(&last_words));
+                self.tell_startup(Startup::Failed(message)).await;
+            }
             FromHost::Executed { id, result } => {
                 let generated = self.host.session().generated();
                 let Some(run) = self.run.as_mut().filter(|run| run.id == id) else { return };
@@ -353,8 +358,8 @@ impl Supervisor {
                     self.forward(&line);
                 }
                 Token::ForEvcxr(line) => {
-                    if let Some(run) = self.run.as_mut().filter(|_| line.starts_with(b"EVCXR_PANIC")) {
-                        run.panic_seen();
+                    if let Some(run) = &mut self.run {
+                        run.marker_seen(&line);
                     }
                     self.forward(&line);
                 }
@@ -455,6 +460,13 @@ impl Supervisor {
         }
         self.kill_child();
         self.host.shut_down().await;
+    }
+}
+
+fn stderr_of(event: Event) -> Vec<u8> {
+    match event {
+        Event::Stderr(bytes) => bytes,
+        _ => Vec::new(),
     }
 }
 

@@ -51,6 +51,11 @@ impl Toolchain {
         }
         Ok(Self { cargo, rustc, version, sysroot, identity })
     }
+
+    /// The target that it compiles for by default, e.g. `x86_64-unknown-linux-gnu`.
+    pub fn host(&self) -> &str {
+        self.identity.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().trim()
+    }
 }
 
 /// As evcxr does it: what rustup would run, else what `PATH` has. Running the tool itself saves rustup's proxy in

@@ -3,6 +3,13 @@
 //! `OPENAI_API_KEY=... cargo run --release -p antiphon --example async_llm`, or set
 //! `OPENAI_BASE_URL` to a local server.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
+
+use std::process::ExitCode;
 use std::time::Instant;
 
 use antiphon::{Error, OpenAI};
@@ -29,8 +36,7 @@ async fn generate_concurrently() -> Result<(), Error> {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn run() -> Result<(), Error> {
     let start = Instant::now();
     generate_concurrently().await?;
     let elapsed = start.elapsed().as_secs_f64();
@@ -41,4 +47,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let elapsed = start.elapsed().as_secs_f64();
     println!("\x1b[1mSerial executed in {elapsed:.2} seconds.\x1b[0m");
     Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -114,7 +114,7 @@ mod tests {
 
     const POLICY: RetryPolicy = RetryPolicy {
         max_retries: 2,
-        longest_retry_after: Duration::from_secs(120),
+        longest_retry_after: Duration::from_mins(2),
         random: || 0.0,
     };
 
@@ -167,7 +167,7 @@ mod tests {
             })
         };
         assert_eq!(asking(1).await, (2, Duration::from_secs(2)));
-        assert_eq!(asking(120).await, (2, Duration::from_secs(240)));
+        assert_eq!(asking(120).await, (2, Duration::from_mins(4)));
         assert_eq!(asking(121).await, (0, Duration::ZERO));
     }
 

@@ -135,16 +135,18 @@ impl Endpoint {
             ApiError::decode(status.as_u16(), bytes)
         };
 
-        let mut error = ApiError {
+        let error = ApiError {
             request_id: request_id.or(error.request_id),
             retry_after: retry::retry_after(headers, SystemTime::now()),
             should_retry: retry::should_retry(headers),
             ..error
         };
-        for text in error.texts_mut() {
-            scrub::scrub(text, &self.secrets, sent);
-        }
-        Err(Error::api(error))
+        Err(self.refusal(error, sent))
+    }
+
+    /// An error of the provider's, without keys and without what was sent.
+    pub(crate) fn refusal(&self, error: ApiError, sent: &Value) -> Error {
+        Error::api(error.tidy(|text| scrub::scrub(text, &self.secrets, sent)))
     }
 }
 

@@ -69,7 +69,7 @@ impl ApiError {
             error_type: text(error, "type").or_else(|| text(error, "status")),
             code: text(error, "code"),
             param: text(error, "param"),
-            message: message.map(|message| shorten(&message, LONGEST_MESSAGE)),
+            message,
             request_id: text(value, "request_id"),
             ..Self::default()
         }
@@ -103,8 +103,17 @@ impl ApiError {
         self.status == 402 || named(&self.error_type) || named(&self.code)
     }
 
-    /// The fields that hold the provider's words, for the removal of secrets.
-    pub(crate) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+    /// Removes what must not be repeated from the provider's words, then shortens them; the other
+    /// way round could leave half a secret.
+    pub(crate) fn tidy(mut self, scrub: impl Fn(&mut String)) -> Self {
+        for text in self.texts_mut() {
+            scrub(text);
+            *text = shorten(text, LONGEST_MESSAGE);
+        }
+        self
+    }
+
+    fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
             error_type,
             code,
@@ -177,7 +186,7 @@ fn from_text(body: &[u8]) -> Option<String> {
             None => "an HTML page".to_owned(),
         })
     } else {
-        Some(shorten(&text, LONGEST_MESSAGE))
+        Some(text.into_owned())
     }
 }
 

@@ -165,7 +165,8 @@ impl Log {
         let reply = self.endpoint.post(PATH, model, &body).await?;
         if reply.body["success"] == false {
             let error = ApiError::from_json(200, &reply.body);
-            return Err(Error::api(error).with_provider(Provider::PromptLayer));
+            let error = self.endpoint.refusal(error, &body);
+            return Err(error.with_provider(Provider::PromptLayer));
         }
         Ok(reply.body["request_id"].clone())
     }

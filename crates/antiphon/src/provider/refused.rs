@@ -160,11 +160,11 @@ mod tests {
 
     use super::*;
 
-    fn check(refused: &[&str], expected: Value, expected_dropped: &[&str]) {
+    fn check(refused: &[&str], expected: &Value, expected_dropped: &[&str]) {
         let body = json!({ "model": "m", "max_tokens": 5, "temperature": 1 });
         let refused = refused.iter().map(|&it| it.to_owned()).collect();
         let (sent, dropped) = without(body.as_object().unwrap(), &refused);
-        assert_eq!(Value::Object(sent), expected);
+        assert_eq!(Value::Object(sent), *expected);
         assert_eq!(dropped, expected_dropped);
     }
 
@@ -172,17 +172,17 @@ mod tests {
     fn limits_are_renamed_and_the_rest_is_dropped() {
         check(
             &[],
-            json!({ "model": "m", "max_tokens": 5, "temperature": 1 }),
+            &json!({ "model": "m", "max_tokens": 5, "temperature": 1 }),
             &[],
         );
         check(
             &["max_tokens"],
-            json!({ "model": "m", "max_completion_tokens": 5, "temperature": 1 }),
+            &json!({ "model": "m", "max_completion_tokens": 5, "temperature": 1 }),
             &[],
         );
         check(
             &["max_tokens", "max_completion_tokens", "temperature", "seed"],
-            json!({ "model": "m" }),
+            &json!({ "model": "m" }),
             &["max_tokens", "temperature"],
         );
     }

@@ -1,6 +1,6 @@
 //! Takes keys and prompts out of what a provider says.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::secret::Secret;
 
@@ -21,8 +21,13 @@ pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
     for prompt in prompts(sent) {
         if prompt.len() >= SHORTEST_PROMPT {
             replace(text, prompt, "[prompt]");
-            // Messages are kept as they came, but a provider may have folded the blanks.
+            // As a server may have printed it.
             replace(text, prompt.trim(), "[prompt]");
+            replace(
+                text,
+                json!(prompt).to_string().trim_matches('"'),
+                "[prompt]",
+            );
         }
     }
     if text.contains("sk-") {
@@ -64,8 +69,6 @@ fn prompts(sent: &Value) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn check(text: &str, expected: &str) {
@@ -74,7 +77,7 @@ mod tests {
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],
             "system": "be a friendly parrot",
-            "messages": [{ "role": "user", "content": "what is my password" }],
+            "messages": [{ "role": "user", "content": "what is my password" }, { "content": "line one\nline two" }],
         });
         let mut scrubbed = text.to_owned();
         scrub(&mut scrubbed, &secrets, &sent);
@@ -91,6 +94,7 @@ mod tests {
         check("key=\"sk-1\" is wrong", "key=\"[key] is wrong");
         check("no such risk-free task-list", "no such risk-free task-list");
         check("cannot read 'tell me everything'", "cannot read '[prompt]'");
+        check(r"got line one\nline two here", "got [prompt] here");
         check("what is my password, This", "[prompt], This");
         check("be a friendly parrot", "[prompt]");
         check(

@@ -3,7 +3,8 @@
 
 use std::process::{Command, Output};
 
-use antiphon::{Anthropic, ErrorKind, OpenAI, PromptLayerOpenAI};
+use antiphon::{Anthropic, ChatOpenAI, ErrorKind, OpenAI, PromptLayerOpenAI};
+use serde_json::json;
 
 use crate::support::{Reply, Server, bodies};
 
@@ -26,6 +27,11 @@ pub(crate) fn in_child(name: &str, variables: &[(&str, &str)]) -> Option<Output>
         "ANTHROPIC_BASE_URL",
         "PROMPTLAYER_API_KEY",
         "PROMPTLAYER_BASE_URL",
+        "OPENAI_ORG_ID",
+        "OPENAI_ORGANIZATION",
+        "OPENAI_PROJECT_ID",
+        "NO_PROXY",
+        "no_proxy",
     ] {
         command.env_remove(variable);
     }
@@ -95,6 +101,50 @@ fn variables_are_enough() {
     }
     assert_eq!(OpenAI::new().generate(["a"]).unwrap().to_string(), "a 0");
     assert_eq!(Anthropic::new().generate(["a"]).unwrap().to_string(), "a!");
+}
+
+#[test]
+fn openai_itself_is_asked_by_chat() {
+    // A proxy stands in for OpenAI's host.
+    let proxy = Server::start(|request| Reply::json(&bodies::chat(request)));
+    let url = proxy.url().replace("/v1", "");
+    let variables = [
+        ("http_proxy", url.as_str()),
+        ("OPENAI_BASE_URL", "http://api.openai.com/v1"),
+    ];
+    if in_child("environment::openai_itself_is_asked_by_chat", &variables).is_some() {
+        let mut requests = proxy.requests();
+        assert_eq!(requests.len(), 4);
+        let chat = requests.pop().unwrap();
+        let mut bodies: Vec<_> = requests.into_iter().map(|it| it.body).collect();
+        bodies.sort_by_key(|it| it["messages"][0]["content"].to_string());
+        assert_eq!(
+            bodies[0],
+            json!({
+                "model": "gpt-6-luna", "temperature": 0.7, "max_completion_tokens": 256,
+                "reasoning_effort": "none", "messages": [{ "role": "user", "content": "a" }],
+            })
+        );
+        assert_eq!(bodies[1]["messages"][0]["content"], "b");
+        assert_eq!(bodies[2]["model"], "mine");
+        assert_eq!(bodies[2].get("reasoning_effort"), None);
+        assert_eq!(chat.path, "http://api.openai.com/v1/chat/completions");
+        assert_eq!(chat.header("authorization"), Some("Bearer k"));
+        assert_eq!(chat.body["model"], "gpt-6-luna");
+        assert_eq!(chat.body.get("max_completion_tokens"), None);
+        return;
+    }
+    let llm = OpenAI::new().api_key("k");
+    assert_eq!(
+        llm.generate(["a", "b"]).unwrap().to_string(),
+        "[0] a 0\n[1] b 0"
+    );
+    let result = llm.model("mine").best_of(2).generate(["c"]).unwrap();
+    assert_eq!(
+        result.generations[0][0].generation_info["dropped_params"],
+        json!(["best_of"])
+    );
+    ChatOpenAI::new().api_key("k").generate(["d"]).unwrap();
 }
 
 #[test]

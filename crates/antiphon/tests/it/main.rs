@@ -1,5 +1,10 @@
 //! The crate's classes against scripted servers on the loopback interface.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes the helpers of tests for plain functions"
+)]
+
 mod anthropic;
 mod bad_input;
 mod blocking;

@@ -83,8 +83,8 @@ fn completions_are_logged_as_in_2023() {
     );
 }
 
-#[test]
-fn chats_are_logged_for_each_answer() {
+#[tokio::test]
+async fn chats_are_logged_for_each_answer() {
     let server = Server::start(|request| Reply::json(&bodies::chat(request)));
     let log = log_server(2);
     let llm = PromptLayerChatOpenAI::new()
@@ -92,12 +92,7 @@ fn chats_are_logged_for_each_answer() {
         .model("m")
         .n(2);
     let llm = llm.promptlayer_base_url(log_url(&log)).return_pl_id(true);
-    let result = futures::executor::block_on(async {
-        let tokio_runtime = tokio::runtime::Runtime::new().unwrap();
-        tokio_runtime
-            .block_on(llm.agenerate([[Message::user("Hi")]]))
-            .unwrap()
-    });
+    let result = llm.agenerate([[Message::user("Hi")]]).await.unwrap();
     let mut ids: Vec<_> = result.generations[0]
         .iter()
         .map(|it| it.generation_info["pl_request_id"].as_u64().unwrap())
