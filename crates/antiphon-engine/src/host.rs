@@ -131,8 +131,14 @@ impl Host {
         if let Some(path) = env::var_os(USER_PATH) {
             child.env("PATH", path);
         }
-        for name in [USER_PATH, WORKING_DIR, PRELOAD_SOURCES, shim::REAL_CARGO, shim::REAL_RUSTC] {
+        for name in ["CARGO", "RUSTC", "CARGO_HOME", USER_PATH, WORKING_DIR, PRELOAD_SOURCES] {
             child.env_remove(name);
+        }
+        for name in [shim::REAL_CARGO, shim::REAL_RUSTC, shim::USER_CARGO_HOME] {
+            child.env_remove(name);
+        }
+        if let Some(home) = env::var_os(shim::USER_CARGO_HOME) {
+            child.env("CARGO_HOME", home);
         }
         // evcxr reads `evcxr.toml` from the current folder: ours, not one that happens to lie beside the notebook.
         env::set_current_dir(&session).map_err(|error| error.to_string())?;

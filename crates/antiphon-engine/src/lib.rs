@@ -11,6 +11,7 @@
 
 mod child;
 mod child_link;
+mod crate_graph;
 mod dependencies;
 mod diagnostics;
 mod engine;

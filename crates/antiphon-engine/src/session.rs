@@ -128,13 +128,19 @@ impl Session {
             libraries.push(":");
             libraries.push(users);
         }
-        vec![
+        let mut env = vec![
             ("PATH", path),
             (LIBRARY_PATH, libraries),
+            // Where rust-analyzer looks for its tools.
+            ("CARGO", self.folder.join("bin/cargo").into()),
+            ("RUSTC", self.folder.join("bin/rustc").into()),
+            ("CARGO_HOME", self.folder.clone().into()),
             (SESSION, self.folder.clone().into()),
             (shim::REAL_CARGO, toolchain.cargo.clone().into()),
             (shim::REAL_RUSTC, toolchain.rustc.clone().into()),
-        ]
+        ];
+        env.extend(env::var_os("CARGO_HOME").map(|home| (shim::USER_CARGO_HOME, home)));
+        env
     }
 }
 

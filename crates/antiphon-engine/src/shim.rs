@@ -9,7 +9,7 @@
 //! - When the cell library itself was compiled anew, the child that holds the old one is stopped before it would
 //!   load the new one.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -20,16 +20,20 @@ use std::{env, fs};
 use antiphon_channel::{CHANNEL, FromCargo, Hello, Role, SESSION, ToCargo, read_frame, write_frame};
 use serde_json::Value;
 
-use crate::dependencies;
-use crate::process;
+use crate::{crate_graph, dependencies, process};
 
 /// Path of the real cargo, for the shim.
 pub(crate) const REAL_CARGO: &str = "ANTIPHON_CARGO";
 /// Path of the real rustc, for the shim.
 pub(crate) const REAL_RUSTC: &str = "ANTIPHON_RUSTC";
 
+/// `CARGO_HOME` as the user has it; rust-analyzer looks for tools there first, so the session's own folder stands in.
+pub(crate) const USER_CARGO_HOME: &str = "ANTIPHON_CARGO_HOME";
+
 /// The crate that evcxr writes to check a `:dep`.
 const VALIDATION_CRATE: &str = "evcxr_dummy_validate_dep";
+/// The preload's package.
+const CELL_PACKAGE: &str = "antiphon-cell";
 /// Exit code of a run that an interrupt ended, as a shell's for SIGINT.
 const INTERRUPTED: i32 = 130;
 
@@ -37,11 +41,13 @@ const INTERRUPTED: i32 = 130;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Tool {
     Cargo,
+    Rustc,
     Rustup,
 }
 
 impl Tool {
-    pub(crate) const ALL: [(Self, &'static str); 2] = [(Self::Cargo, "cargo"), (Self::Rustup, "rustup")];
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::Cargo, "cargo"), (Self::Rustc, "rustc"), (Self::Rustup, "rustup")];
 }
 
 /// The tool under whose name this process was started in a session.
@@ -57,6 +63,7 @@ pub(crate) fn main(tool: Tool) -> ! {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     match tool {
         Tool::Rustup => rustup(&arguments),
+        Tool::Rustc => rustc(&arguments),
         Tool::Cargo => process::exit(cargo(&arguments).unwrap_or(101)),
     }
 }
@@ -82,43 +89,71 @@ fn rustup(arguments: &[OsString]) -> ! {
     for folder in env::split_paths(&paths).filter(|folder| Some(folder) != own.as_ref()) {
         if folder.join("rustup").is_file() {
             // Returns only when it fails.
-            drop(Command::new(folder.join("rustup")).args(arguments).exec());
+            drop(real_command(folder.join("rustup").as_os_str()).args(arguments).exec());
         }
     }
     process::exit(127)
 }
 
-fn cargo(arguments: &[OsString]) -> Option<i32> {
-    let real = env::var_os(REAL_CARGO)?;
-    let mut command = Command::new(real);
-    command.args(arguments);
-    let subcommand = arguments.iter().filter_map(|argument| argument.to_str()).find(|text| !text.starts_with('-'));
-    let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
-    let in_session = env::var_os(SESSION).is_some_and(|session| {
-        env::current_dir().is_ok_and(|folder| folder.parent() == Some(Path::new(&session)))
-    });
-    match subcommand {
-        Some("metadata") if in_session && manifest.contains(VALIDATION_CRATE) => validate(command, &manifest),
-        Some(subcommand @ ("build" | "check")) if in_session => build(command, subcommand),
-        _ => {
-            drop(command.exec());
-            None
-        }
+/// rust-analyzer asks for the sysroot. evcxr evaluates `42` before anything can be set up; rust-analyzer need not load
+/// the standard library for that, and load it once more with the preload. Without an answer it does without.
+fn rustc(arguments: &[OsString]) -> ! {
+    if let Some(session) = env::var_os(SESSION)
+        && arguments == ["--print", "sysroot"]
+        && !manifest(&session).contains(CELL_PACKAGE)
+    {
+        process::exit(1);
     }
+    if let Some(real) = env::var_os(REAL_RUSTC) {
+        // Returns only when it fails.
+        drop(real_command(&real).args(arguments).exec());
+    }
+    process::exit(127)
 }
 
-/// Checks a `:dep` and leaves the lock file as it was.
-fn validate(mut command: Command, manifest: &str) -> Option<i32> {
-    if dependencies::is_preloaded(manifest) {
+/// A command for a real tool, with the user's own cargo home.
+fn real_command(program: &OsStr) -> Command {
+    let mut command = Command::new(program);
+    match env::var_os(USER_CARGO_HOME) {
+        Some(home) => command.env("CARGO_HOME", home),
+        None => command.env_remove("CARGO_HOME"),
+    };
+    command
+}
+
+/// The manifest of evcxr's crate.
+fn manifest(session: &OsString) -> String {
+    fs::read_to_string(Path::new(session).join("ctx/Cargo.toml")).unwrap_or_default()
+}
+
+fn cargo(arguments: &[OsString]) -> Option<i32> {
+    let real = env::var_os(REAL_CARGO)?;
+    let mut command = real_command(&real);
+    command.args(arguments);
+    let subcommand = arguments.iter().filter_map(|argument| argument.to_str()).find(|text| !text.starts_with('-'));
+    let session = env::var_os(SESSION)?;
+    let context_dir = Path::new(&session).join("ctx");
+    if env::current_dir().ok()? != context_dir {
+        drop(command.exec());
+        return None;
+    }
+    let manifest = manifest(&session);
+    if manifest.contains(VALIDATION_CRATE) && dependencies::is_preloaded(&manifest) {
         return Some(0);
     }
-    let lock = fs::read("Cargo.lock").ok();
-    let status = command.status().ok()?;
-    match lock {
-        Some(lock) => fs::write("Cargo.lock", lock).ok()?,
-        None => drop(fs::remove_file("Cargo.lock")),
+    // For a manifest without the preload cargo would drop the preload's versions from the lock file: before the
+    // preload is added, after `:clear`, and for the manifest in which evcxr checks a `:dep`.
+    let lock = if manifest.contains(CELL_PACKAGE) { None } else { fs::read("Cargo.lock").ok() };
+    let code = match subcommand {
+        Some(subcommand @ ("build" | "check")) => build(command, subcommand),
+        // Only rust-analyzer filters by platform.
+        Some("metadata") if arguments.iter().any(|argument| argument == "--filter-platform") => metadata(command),
+        _ => command.status().ok().and_then(|status| status.code()),
+    };
+    if let Some(lock) = lock {
+        fs::write("Cargo.lock", lock).ok()?;
     }
-    status.code()
+    code
 }
 
 fn build(mut command: Command, subcommand: &str) -> Option<i32> {
@@ -150,6 +185,14 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
     cargo.wait().ok()?.code()
 }
 
+/// Shows rust-analyzer the crates that matter to it.
+fn metadata(mut command: Command) -> Option<i32> {
+    let output = command.stderr(Stdio::inherit()).output().ok()?;
+    let pruned = crate_graph::prune(&output.stdout);
+    std::io::stdout().write_all(pruned.as_deref().unwrap_or(&output.stdout)).ok()?;
+    output.status.code()
+}
+
 /// Passes cargo's standard error on, and its status lines to the engine.
 #[expect(clippy::print_stderr, reason = "it speaks for cargo")]
 fn report_progress(stderr: std::process::ChildStderr, mut engine: Option<UnixStream>) {
@@ -170,7 +213,7 @@ fn report_progress(stderr: std::process::ChildStderr, mut engine: Option<UnixStr
 /// Whether a line of cargo's JSON says that the cell library was just compiled.
 fn rebuilt_preload(line: &[u8]) -> bool {
     // Looking for the name first saves parsing the lines of all other crates.
-    memchr::memmem::find(line, b"antiphon-cell").is_some()
+    memchr::memmem::find(line, CELL_PACKAGE.as_bytes()).is_some()
         && serde_json::from_slice::<Value>(line).is_ok_and(|message| {
             message["reason"] == "compiler-artifact"
                 && message["target"]["name"] == "antiphon_cell"

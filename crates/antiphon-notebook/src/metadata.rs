@@ -2,28 +2,34 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::options::RunOptions;
-
 const SIMULATED_NOTE: &str = "answers of language models in this notebook are simulated";
 
-pub(crate) fn update(metadata: &mut Map<String, Value>, options: &RunOptions) {
-    metadata.insert(
-        "language_info".to_owned(),
-        language_info(options.rustc_version.as_deref()),
-    );
-    let kernelspec = metadata.entry("kernelspec").or_insert_with(|| json!({}));
-    if let Some(kernelspec) = kernelspec.as_object_mut() {
-        // A kernelspec without a name is of no use to anyone.
-        if !kernelspec.contains_key("name") {
-            kernelspec.insert("name".to_owned(), "antiphon".into());
-            kernelspec.insert("display_name".to_owned(), "Rust (antiphon)".into());
-        }
-        // Quarto finds the language here.
-        kernelspec
-            .entry("language")
-            .or_insert_with(|| "rust".into());
+pub(crate) fn update(
+    metadata: &mut Map<String, Value>,
+    rustc_version: Option<&str>,
+    simulated: bool,
+) {
+    metadata.insert("language_info".to_owned(), language_info(rustc_version));
+    let kernelspec = object(metadata, "kernelspec");
+    // One without a name is of no use to anyone.
+    if !kernelspec.contains_key("name") {
+        kernelspec.insert("name".to_owned(), "antiphon".into());
+        kernelspec.insert("display_name".to_owned(), "Rust (antiphon)".into());
     }
-    mark_simulated(metadata, options.simulated);
+    // Quarto finds the language here.
+    kernelspec
+        .entry("language")
+        .or_insert_with(|| "rust".into());
+    mark_simulated(metadata, simulated);
+}
+
+/// The object under a key; anything else there is replaced.
+fn object<'a>(metadata: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+    let value = metadata.entry(key).or_insert(Value::Null);
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was made an object")
 }
 
 /// The values that Jupyter's tools look for: nbconvert highlights by `pygments_lexer`, names scripts by
@@ -43,15 +49,13 @@ fn language_info(rustc_version: Option<&str>) -> Value {
 }
 
 fn mark_simulated(metadata: &mut Map<String, Value>, simulated: bool) {
-    let ours = metadata.entry("antiphon").or_insert_with(|| json!({}));
-    if let Some(ours) = ours.as_object_mut() {
-        if simulated {
-            ours.insert("simulated".to_owned(), true.into());
-            ours.insert("note".to_owned(), SIMULATED_NOTE.into());
-        } else {
-            ours.remove("simulated");
-            ours.remove("note");
-        }
+    if simulated {
+        let ours = object(metadata, "antiphon");
+        ours.insert("simulated".to_owned(), true.into());
+        ours.insert("note".to_owned(), SIMULATED_NOTE.into());
+    } else if let Some(Value::Object(ours)) = metadata.get_mut("antiphon") {
+        ours.remove("simulated");
+        ours.remove("note");
         if ours.is_empty() {
             metadata.remove("antiphon");
         }

@@ -82,7 +82,7 @@ impl Notebook {
     pub(crate) fn set_result(
         &mut self,
         index: usize,
-        execution_count: Option<i32>,
+        execution_count: Option<usize>,
         outputs: Vec<Value>,
     ) {
         let Some(cell) = self.cell_mut(index) else {

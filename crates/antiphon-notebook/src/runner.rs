@@ -53,9 +53,8 @@ pub async fn run(
     };
     let mut outcome = Outcome::Succeeded;
     let mut cells = Vec::with_capacity(tasks.len());
-    let mut counts = vec![None; tasks.len()];
     let mut execution_count = 0;
-    for (task, count) in tasks.iter().zip(&mut counts) {
+    for task in &tasks {
         if run.is_stopped().await {
             outcome = Outcome::Interrupted;
             break;
@@ -64,7 +63,6 @@ pub async fn run(
             (CellOutcome::Skipped, Metrics::default())
         } else {
             execution_count += 1;
-            *count = Some(execution_count);
             run.execute(task, execution_count).await
         };
         let place = task.place;
@@ -96,24 +94,22 @@ pub async fn run(
     });
     let outputs = run.outputs;
 
-    for index in blank.into_iter().chain(
-        tasks
-            .iter()
-            .filter(|task| !task.is_skipped)
-            .map(|task| task.place.index),
-    ) {
+    let stale = tasks
+        .iter()
+        .filter(|task| !task.is_skipped)
+        .map(|task| task.place.index);
+    for index in stale.chain(blank) {
         notebook.set_result(index, None, Vec::new());
     }
-    for (index, outputs) in outputs.into_json() {
-        let count = tasks
-            .iter()
-            .zip(&counts)
-            .find(|(task, _)| task.place.index == index)
-            .and_then(|(_, count)| *count);
-        notebook.set_result(index, count, outputs);
+    // The cells that ran, in order: they were counted from 1.
+    for ((index, outputs), execution_count) in outputs.into_json().zip(1..) {
+        notebook.set_result(index, Some(execution_count), outputs);
     }
+    // Outputs that a skipped cell keeps are simulated still.
+    let simulated =
+        options.simulated || (notebook.is_simulated() && tasks.iter().any(|task| task.is_skipped));
     if let Some(metadata) = notebook.metadata_mut() {
-        metadata::update(metadata, options);
+        metadata::update(metadata, options.rustc_version.as_deref(), simulated);
     }
     summary
 }
@@ -147,7 +143,7 @@ impl Run<'_> {
         self.is_stopping
     }
 
-    async fn execute(&mut self, task: &Task, execution_count: i32) -> (CellOutcome, Metrics) {
+    async fn execute(&mut self, task: &Task, execution_count: usize) -> (CellOutcome, Metrics) {
         let place = task.place;
         let first_line = task
             .source
@@ -157,8 +153,7 @@ impl Run<'_> {
             .unwrap_or_default();
         self.reporter
             .report(RunEvent::CellStarted { place, first_line });
-        self.outputs
-            .begin(place.index, execution_count.unsigned_abs() as usize);
+        self.outputs.begin(place.index, execution_count);
         let (end, metrics, stop) = self.until_end(task).await;
         let error = match (end, stop) {
             (end, Some(Stop::Timeout(limit))) => Some(timeout_error(limit, end)),

@@ -72,9 +72,9 @@ impl Screen {
     /// A line of ours that has colours already.
     pub(crate) fn say_colored(&mut self, line: &str) {
         if self.color {
-            self.say(line)
+            self.say(line);
         } else {
-            self.say(&strip_str(line).to_string())
+            self.say(&strip_str(line).to_string());
         }
     }
 

@@ -1,6 +1,5 @@
 //! A run on a terminal: cells' output to standard output as it comes, progress to standard error.
 
-use std::fmt;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
