@@ -33,6 +33,7 @@ const EVENTS: usize = 64;
 pub struct Engine {
     commands: mpsc::Sender<Command>,
     supervisor: JoinHandle<()>,
+    toolchain: Toolchain,
     /// Kept so that nobody removes the preload while it is in use.
     _preload: Preload,
 }
@@ -100,6 +101,7 @@ impl Engine {
         progress: ProgressFn<'_>,
     ) -> Result<Self, Error> {
         let context_dir = command.session.context_dir();
+        let toolchain = command.toolchain.clone();
         let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
         let (commands_tx, commands) = mpsc::channel(64);
         let (connections_tx, connections) = mpsc::channel(64);
@@ -125,18 +127,18 @@ impl Engine {
             }
             return Err(error);
         }
-        let engine = if cold {
-            let completed = tokio::task::block_in_place(|| preload.complete(&context_dir));
-            let engine = Self { commands: commands_tx, supervisor, _preload: preload };
-            if let Err(error) = completed {
-                engine.shutdown().await;
-                return Err(error);
-            }
-            engine
-        } else {
-            Self { commands: commands_tx, supervisor, _preload: preload }
-        };
+        let completed = if cold { tokio::task::block_in_place(|| preload.complete(&context_dir)) } else { Ok(()) };
+        let engine = Self { commands: commands_tx, supervisor, toolchain, _preload: preload };
+        if let Err(error) = completed {
+            engine.shutdown().await;
+            return Err(error);
+        }
         Ok(engine)
+    }
+
+    /// The compiler that cells are compiled with.
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
     }
 
     /// Runs a cell after those that were given before it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon_engine::{CellError, End};
 
-/// `ename` of a cell that took longer than [`RunOptions::timeout`], as nbclient names it.
+/// `ename` of a cell that took longer than [`RunOptions::timeout`](crate::RunOptions::timeout), as nbclient names it.
 pub const CELL_TIMEOUT_ERROR: &str = "CellTimeoutError";
 
 /// The error of a cell that was interrupted because it took too long, whatever it made of the interrupt.

@@ -28,6 +28,7 @@ pub struct Terminal {
     screen: Screen,
     options: TerminalOptions,
     said_simulated: bool,
+    /// From the start to the end of the first cell that ran, until it is printed.
     first_result: Option<Duration>,
 }
 
@@ -94,10 +95,10 @@ impl Terminal {
                 .paint(DIM, format_args!("{cell} skipped (skip-execution)"));
             return self.screen.say(&line);
         }
-        let started = self.options.started;
-        self.first_result = self
-            .first_result
-            .or_else(|| started.map(|started| started.elapsed()));
+        // The start counts for one result, the first of all notebooks.
+        if let Some(started) = self.options.started.take() {
+            self.first_result = Some(started.elapsed());
+        }
         let result = match outcome {
             CellOutcome::Succeeded | CellOutcome::Skipped => self.screen.paint(GREEN, "ok"),
             CellOutcome::Failed(error) | CellOutcome::TimedOut(error) => self
@@ -128,7 +129,7 @@ impl Terminal {
         if self.options.timings {
             let table = timings::table(&summary.cells);
             self.screen.say(table.trim_end_matches('\n'));
-            if let Some(time) = self.first_result {
+            if let Some(time) = self.first_result.take() {
                 self.screen.say(&format!(
                     "start to first cell's result: {}",
                     timings::seconds(time)
