@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +13,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{self, Cancelled};
 use crate::shared::RUNTIME;
-use crate::{channel, error_report, panic_report};
+use crate::{channel, error_report, panic_report, stdout};
 
 static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
@@ -43,7 +42,7 @@ pub(crate) fn run(cell: Pin<&mut dyn Future<Output = ()>>) {
     let run_time_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(&end);
     panic_report::print_caught();
-    let _ = std::io::stdout().flush();
+    stdout::flush();
     channel::send(&FromCell::Finished { sequence, outcome, run_time_us });
     if let Err(payload) = end {
         resume_unwind(payload);

@@ -10,13 +10,24 @@ use crate::channel;
 /// How long a partial line may wait before the front end sees it.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(30);
 
+/// Writes a partial line out. The stock server misses its own markers behind one and would wait for ever, so there
+/// partial lines wait for their end.
+pub(crate) fn flush() {
+    if channel::is_connected() {
+        // An empty buffer costs no system call; a closed pipe means that the process is about to end.
+        let _ = io::stdout().flush();
+    }
+}
+
 /// Starts the thread that flushes partial lines.
 pub(crate) fn start_flusher() {
+    if !channel::is_connected() {
+        return;
+    }
     let flusher = std::thread::Builder::new().name("antiphon-flush".to_owned()).spawn(|| {
         loop {
             std::thread::sleep(FLUSH_INTERVAL);
-            // An empty buffer costs no system call; a closed pipe means that the process is about to end.
-            let _ = io::stdout().flush();
+            flush();
         }
     });
     // Without the thread only partial lines come late, at the end of their cell.

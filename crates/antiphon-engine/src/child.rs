@@ -26,8 +26,7 @@ pub(crate) fn is_child() -> bool {
 /// The engine holds the pipes' other ends, so what was written before a crash is not lost.
 pub(crate) fn prepare() {
     let Some(path) = std::env::var_os(CHANNEL) else { return };
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    process::end_with_parent();
     let connected = UnixStream::connect(path).map_err(rustix_error).and_then(|stream| redirect(&stream).map(|()| stream));
     match connected {
         // Held until the process ends: its end is how the engine learns of it.

@@ -40,6 +40,6 @@ pub use event::{CellError, End, Event};
 pub use metrics::Metrics;
 pub use options::{Options, Progress, ProgressFn};
 pub use preload::{Preload, PreloadState, preload_state};
-pub use process::process_hook;
+pub use process::{end_with_parent, process_hook};
 pub use session::{StockSession, cache_dir};
 pub use toolchain::{MINIMUM_RUSTC, Toolchain};

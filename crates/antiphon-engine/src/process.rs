@@ -37,3 +37,9 @@ pub fn process_hook() {
 pub(crate) fn exit(code: i32) -> ! {
     std::process::exit(code)
 }
+
+/// Has this process end when the one that started it ends, however that happens. Linux only.
+pub fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}

@@ -341,6 +341,10 @@ impl Supervisor {
                     // The frame was written before its marker, so it is there.
                     self.pump_cell();
                     if let Some(event) = self.displays.pop_front() {
+                        if matches!(&event, Event::Display(display) if display.result) {
+                            // A result is the last thing that a cell shows.
+                            self.pump_stderr();
+                        }
                         self.emit(event);
                     }
                 }

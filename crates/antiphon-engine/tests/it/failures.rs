@@ -1,0 +1,238 @@
+//! Cells that fail: one end, a name, a readable account, and older variables that survive.
+
+use antiphon_engine::End;
+
+use crate::support::session;
+
+#[test]
+fn a_panic_fails_the_cell() {
+    let t = session();
+    t.cell("let kept = 7;").shows_nothing();
+    let shown = t
+        .cell("println!(\"before\");\nlet list: Vec<i32> = Vec::new();\nlist[3]")
+        .failed("Panic")
+        .traceback_has(&[
+            "Panic: index out of bounds: the len is 0 but the index is 3",
+            "3 | list[3]",
+        ]);
+    assert_eq!(
+        shown.error().evalue,
+        "index out of bounds: the len is 0 but the index is 3"
+    );
+    assert_eq!(
+        (shown.stdout().as_str(), shown.stderr().as_str()),
+        ("before\n", "")
+    );
+    assert_eq!(shown.lost(), [""; 0]);
+    t.cell("kept").gives("7");
+}
+
+#[test]
+fn a_panic_in_a_function_of_an_earlier_cell_shows_its_line() {
+    let t = session();
+    t.cell("fn explode(n: i32) {\n    panic!(\"boom {n}\");\n}")
+        .shows_nothing();
+    t.cell("explode(3);").failed("Panic").traceback_has(&[
+        "Panic: boom 3",
+        "panic!(\"boom {n}\");",
+        "earlier cell",
+    ]);
+}
+
+#[test]
+fn a_panic_after_an_await_fails_the_cell() {
+    let t = session();
+    t.cell("let kept = String::from(\"kept\");").shows_nothing();
+    t.cell("tokio::task::yield_now().await;\nNone::<u8>.unwrap();")
+        .failed("Panic")
+        .traceback_has(&[
+            "called `Option::unwrap()` on a `None` value",
+            "2 | None::<u8>.unwrap();",
+        ]);
+    t.cell("kept").gives("\"kept\"");
+}
+
+#[test]
+fn a_panic_in_a_spawned_task_goes_to_stderr() {
+    let t = session();
+    let shown = t
+        .cell("let joined = tokio::spawn(async { panic!(\"in a task\") }).await;\njoined.is_err()")
+        .gives("true");
+    assert!(
+        shown.stderr().contains("panicked at") && shown.stderr().contains("in a task"),
+        "{}",
+        shown.stderr()
+    );
+    let shown = t
+        .cell("tokio::spawn(async { panic!(\"in a task\") }).await?;")
+        .failed("JoinError");
+    assert!(
+        shown.error().evalue.contains("panicked"),
+        "{:?}",
+        shown.error()
+    );
+}
+
+#[test]
+fn a_caught_panic_does_not_fail_the_cell() {
+    let t = session();
+    let shown = t
+        .cell("std::panic::catch_unwind(|| panic!(\"caught\")).is_err()")
+        .gives("true");
+    assert!(shown.stderr().contains("caught"), "{}", shown.stderr());
+}
+
+#[test]
+fn a_payload_that_is_no_text_is_a_panic_too() {
+    let t = session();
+    t.cell("std::panic::panic_any(17);").failed("Panic");
+    t.cell("std::panic::resume_unwind(Box::new(\"resumed\"));")
+        .failed("Panic")
+        .traceback_has(&["resumed"]);
+}
+
+#[test]
+fn an_error_by_question_mark_fails_the_cell() {
+    let t = session();
+    t.cell("let kept = 7;").shows_nothing();
+    let shown = t
+        .cell("let number = \"x\".parse::<i32>()?;\nprintln!(\"not reached\");")
+        .failed("ParseIntError")
+        .traceback_has(&["ParseIntError: invalid digit found in string"]);
+    assert_eq!(shown.error().evalue, "invalid digit found in string");
+    assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), ("", ""));
+    t.cell("kept").gives("7");
+    // Its own variable was not made.
+    t.cell("number").failed("CompileError");
+}
+
+#[test]
+fn errors_have_the_names_of_their_types() {
+    let t = session();
+    t.cell("std::fs::read_to_string(\"/nowhere/at/all\")?;")
+        .failed("io::Error")
+        .traceback_has(&["No such file or directory"]);
+    t.cell("reqwest::get(\"http://127.0.0.1:1/\").await?;")
+        .failed("reqwest::Error")
+        .traceback_has(&["127.0.0.1:1"]);
+    t.cell("serde_json::from_str::<Vec<u8>>(\"{\")?;")
+        .failed("serde_json::Error");
+    t.cell("Anthropic::new().base_url(\"http://127.0.0.1:1\").max_retries(0).agenerate([\"hi\"]).await?;")
+        .failed("LlmError")
+        .traceback_has(&["127.0.0.1:1"]);
+    t.cell("OpenAI::new().temperature(9.0).generate([\"hi\"])?;")
+        .failed("LlmError")
+        .traceback_has(&["temperature"]);
+    t.cell("Err::<(), Box<dyn std::error::Error>>(\"no luck\".into())?;")
+        .failed("Error")
+        .traceback_has(&["Error: no luck"]);
+    t.cell("Err::<(), &str>(\"just text\")?;")
+        .failed("Error")
+        .traceback_has(&["just text"]);
+    t.cell("Err::<(), String>(\"owned text\".to_owned())?;")
+        .failed("Error")
+        .traceback_has(&["owned text"]);
+}
+
+#[test]
+fn a_users_own_error_type_has_its_name() {
+    let t = session();
+    t.cell(
+        "#[derive(Debug)]
+struct TooHot(f64);
+impl std::fmt::Display for TooHot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, \"{} degrees\", self.0) }
+}
+impl std::error::Error for TooHot {}
+fn check(degrees: f64) -> Result<f64, TooHot> { if degrees > 50.0 { Err(TooHot(degrees)) } else { Ok(degrees) } }",
+    )
+    .shows_nothing();
+    t.cell("check(20.0)?").gives("20.0");
+    t.cell("check(70.5)?;")
+        .failed("TooHot")
+        .traceback_has(&["70.5 degrees"]);
+}
+
+#[test]
+fn question_marks_of_functions_and_tasks_are_their_own() {
+    let t = session();
+    t.cell(
+        "fn parse(text: &str) -> Result<i32, std::num::ParseIntError> { Ok(text.parse::<i32>()? + 1) }
+eprintln!(\"the user's own line {}\", 1);
+parse(\"x\").is_err()",
+    )
+    .gives("true");
+    let shown = t.cell("eprintln!(\"{}\", parse(\"x\").unwrap_err());").ok();
+    assert_eq!(shown.stderr(), "invalid digit found in string\n");
+}
+
+#[test]
+fn a_compile_error_points_into_the_cell() {
+    let t = session();
+    t.cell("let kept = 7;").shows_nothing();
+    let shown = t
+        .cell("let a = 1;\nlet b: String = a;\nprintln!(\"not reached\");")
+        .failed("CompileError")
+        .traceback_has(&["mismatched types", "2 |", "let b: String = a;", "E0308"]);
+    let error = shown.error();
+    assert!(
+        error.evalue.starts_with("mismatched types [E0308]"),
+        "{}",
+        error.evalue
+    );
+    assert!(!error.diagnostics.is_empty());
+    assert_eq!(error.lost_variables, [""; 0]);
+    assert_eq!(shown.stdout(), "");
+    t.cell("kept").gives("7");
+    t.cell("a")
+        .failed("CompileError")
+        .traceback_has(&["cannot find value `a`"]);
+}
+
+#[test]
+fn syntax_errors_and_several_errors_are_told() {
+    let t = session();
+    t.cell("let x = ;")
+        .failed("CompileError")
+        .traceback_has(&["let x = ;"]);
+    t.cell("println!(\"{}\", 1").failed("CompileError");
+    t.cell("one();\ntwo();")
+        .failed("CompileError")
+        .traceback_has(&["`one`", "`two`"]);
+    t.cell("/* open").failed("CompileError");
+    t.cell(":nonsense")
+        .failed("CompileError")
+        .traceback_has(&[":nonsense"]);
+}
+
+#[test]
+fn warnings_do_not_fail_a_cell() {
+    let t = session();
+    t.cell("fn unused_function() {}\nlet unused = 1;\n#[deprecated] fn old() {}\nold();")
+        .shows_nothing();
+}
+
+#[test]
+fn comments_and_white_space_are_cells() {
+    let t = session();
+    t.cell("").shows_nothing();
+    t.cell("  \n\n").shows_nothing();
+    t.cell("// only a remark").shows_nothing();
+    t.cell("/* only a remark */").shows_nothing();
+    t.cell("let x = 1; // with a remark").shows_nothing();
+    t.cell("x // with a remark").gives("1");
+}
+
+#[test]
+fn an_execution_ends_once() {
+    let t = session();
+    for (code, finishes) in [
+        ("1", true),
+        ("panic!()", false),
+        ("\"x\".parse::<u8>()?;", false),
+        ("nothing", false),
+    ] {
+        let shown = t.cell(code);
+        assert_eq!(shown.end().0 == &End::Finished, finishes, "{code}");
+    }
+}
