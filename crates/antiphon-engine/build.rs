@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = file.strip_prefix(&workspace)?.display().to_string();
-        writeln!(table, "    ({name:?}, include_str!({:?})),", file.canonicalize()?)?;
+        writeln!(
+            table,
+            "    ({name:?}, include_str!({:?})),",
+            file.canonicalize()?
+        )?;
     }
     for name in ["Cargo.toml", "Cargo.lock"] {
         let file = workspace.join(name);
@@ -31,17 +35,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut text = fs::read_to_string(file)?;
         if name == "Cargo.toml" {
             // Only the three crates above are there.
-            text = text.lines().filter(|line| !line.starts_with("default-members")).fold(String::new(), |text, line| text + line + "\n");
+            text = text
+                .lines()
+                .filter(|line| !line.starts_with("default-members"))
+                .fold(String::new(), |text, line| text + line + "\n");
         }
         writeln!(table, "    ({name:?}, {text:?}),")?;
     }
     table.push_str("];\n");
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"), table)?;
+    fs::write(
+        PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"),
+        table,
+    )?;
     Ok(())
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {

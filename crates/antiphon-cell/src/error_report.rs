@@ -37,7 +37,10 @@ macro_rules! eprintln {
 #[doc(hidden)]
 pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
     if channel::is_connected() && is_generated(caller) {
-        let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
+        let failure = Outcome::Failed {
+            type_name: shorten(type_name),
+            message: text.to_string(),
+        };
         FAILURE.set(Some(failure));
     } else {
         std::eprintln!("{text}");

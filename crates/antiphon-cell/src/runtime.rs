@@ -158,6 +158,8 @@ impl Builder {
     /// # Errors
     /// Those of tokio: the operating system refuses a thread or a poller.
     pub fn build(&mut self) -> io::Result<Runtime> {
-        Ok(Runtime { own: Some(self.0.build()?) })
+        Ok(Runtime {
+            own: Some(self.0.build()?),
+        })
     }
 }

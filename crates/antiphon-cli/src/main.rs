@@ -25,7 +25,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::from(anyhow::Error::new(error).context("cannot start")).report(),
+        Err(error) => {
+            return Failure::from(anyhow::Error::new(error).context("cannot start")).report();
+        }
     };
     let result = runtime.block_on(async {
         let shutdown = Shutdown::on_signals().map_err(anyhow::Error::new)?;

@@ -8,14 +8,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let start = std::time::Instant::now();
-        let engine = Engine::start(Options::default(), &mut |step| println!("{:?} {step:?}", start.elapsed())).await?;
+        let engine = Engine::start(Options::default(), &mut |step| {
+            println!("{:?} {step:?}", start.elapsed())
+        })
+        .await?;
         println!("ready after {:?}", start.elapsed());
         for cell in std::env::args().skip(1) {
             let mut execution = engine.execute(&cell);
             while let Some(event) = execution.next().await {
                 match event {
-                    Event::Stdout(bytes) => println!("stdout {:?}", String::from_utf8_lossy(&bytes)),
-                    Event::Stderr(bytes) => println!("stderr {:?}", String::from_utf8_lossy(&bytes)),
+                    Event::Stdout(bytes) => {
+                        println!("stdout {:?}", String::from_utf8_lossy(&bytes))
+                    }
+                    Event::Stderr(bytes) => {
+                        println!("stderr {:?}", String::from_utf8_lossy(&bytes))
+                    }
                     event => println!("{:?} {event:?}", start.elapsed()),
                 }
             }

@@ -18,16 +18,22 @@ pub(crate) const HOST_PID: &str = "ANTIPHON_HOST_PID";
 pub(crate) fn is_child() -> bool {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
     std::env::var_os(EVCXR_IS_RUNTIME).is_some()
-        && std::env::var(HOST_PID).ok().is_none_or(|host| Some(host) == parent)
+        && std::env::var(HOST_PID)
+            .ok()
+            .is_none_or(|host| Some(host) == parent)
 }
 
 /// Replaces standard output and error by pipes that the engine reads, and hands it the output that evcxr reads.
 ///
 /// The engine holds the pipes' other ends, so what was written before a crash is not lost.
 pub(crate) fn prepare() {
-    let Some(path) = std::env::var_os(CHANNEL) else { return };
+    let Some(path) = std::env::var_os(CHANNEL) else {
+        return;
+    };
     process::end_with_parent();
-    let connected = UnixStream::connect(path).map_err(rustix_error).and_then(|stream| redirect(&stream).map(|()| stream));
+    let connected = UnixStream::connect(path)
+        .map_err(rustix_error)
+        .and_then(|stream| redirect(&stream).map(|()| stream));
     match connected {
         // Held until the process ends: its end is how the engine learns of it.
         Ok(stream) => std::mem::forget(stream),
@@ -45,7 +51,12 @@ fn redirect(mut stream: &UnixStream) -> rustix::io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    rustix::net::sendmsg(stream, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::empty())?;
+    rustix::net::sendmsg(
+        stream,
+        &[IoSlice::new(&[0])],
+        &mut ancillary,
+        SendFlags::empty(),
+    )?;
     rustix::stdio::dup2_stdout(stdout_write)?;
     rustix::stdio::dup2_stderr(stderr_write)
 }

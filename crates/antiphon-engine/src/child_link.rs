@@ -85,7 +85,10 @@ impl Stream {
 
 impl Source {
     fn new(stream: Stream) -> Self {
-        Self { stream: Some(stream), more: false }
+        Self {
+            stream: Some(stream),
+            more: false,
+        }
     }
 
     /// Waits until there is something to read, or the end. Cancel safe.
@@ -143,7 +146,10 @@ impl ChildLink {
 
     /// The cell library of this child connected.
     pub(crate) fn attach(&mut self, stream: UnixStream) {
-        self.cell = Some(CellLink { source: Source::new(Stream::Socket(stream)), buffer: Vec::new() });
+        self.cell = Some(CellLink {
+            source: Source::new(Stream::Socket(stream)),
+            buffer: Vec::new(),
+        });
     }
 
     /// Whether the preload is loaded in it.
@@ -180,7 +186,9 @@ impl ChildLink {
 
     /// Frames of the cell library.
     pub(crate) fn read_cell(&mut self) -> Vec<FromCell> {
-        let Some(cell) = &mut self.cell else { return Vec::new() };
+        let Some(cell) = &mut self.cell else {
+            return Vec::new();
+        };
         while !cell.source.read(&mut cell.buffer) {}
         cell.frames()
     }
@@ -192,7 +200,10 @@ impl ChildLink {
     }
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {
-        let stream = self.cell.as_ref().and_then(|cell| cell.source.stream.as_ref());
+        let stream = self
+            .cell
+            .as_ref()
+            .and_then(|cell| cell.source.stream.as_ref());
         let mut frame = Vec::new();
         if let Some(stream) = stream
             && write_frame(&mut frame, &ToCell::Interrupt { sequence }).is_ok()

@@ -128,9 +128,19 @@ impl Error {
         }
     }
 
-    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| ErrorKind::File { action, path, source }.into()
+        move |source| {
+            ErrorKind::File {
+                action,
+                path,
+                source,
+            }
+            .into()
+        }
     }
 
     pub(crate) fn system(action: &'static str) -> impl FnOnce(std::io::Error) -> Self {

@@ -28,10 +28,10 @@ mod run;
 mod scanner;
 mod session;
 mod shim;
-mod traceback;
-mod tree;
 mod supervisor;
 mod toolchain;
+mod traceback;
+mod tree;
 
 pub use antiphon_channel::{Completion, Completions, Display, Variable};
 pub use engine::{Engine, Execution, Interrupter};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use antiphon_channel::{Display, Executed, ExecuteError, Outcome, PanicInfo};
+use antiphon_channel::{Display, ExecuteError, Executed, Outcome, PanicInfo};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -41,7 +41,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(id: u64, code: String, events: mpsc::Sender<Event>, started: Instant) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        code: String,
+        events: mpsc::Sender<Event>,
+        started: Instant,
+    ) -> Self {
         Self {
             id,
             code,
@@ -92,11 +97,18 @@ impl Run {
 
     /// Adds content in evcxr's form; types that follow each other are one bundle.
     pub(crate) fn push_content(&mut self, mime_type: String, content: String) {
-        if self.bundle.as_ref().is_some_and(|bundle| bundle.data.contains_key(&mime_type)) {
+        if self
+            .bundle
+            .as_ref()
+            .is_some_and(|bundle| bundle.data.contains_key(&mime_type))
+        {
             self.settle_bundle(false);
         }
         let content = mime_content(&mime_type, content);
-        self.bundle.get_or_insert_default().data.insert(mime_type, content);
+        self.bundle
+            .get_or_insert_default()
+            .data
+            .insert(mime_type, content);
     }
 
     /// How long a bundle may wait for another MIME type, if there is one. In a cell that ends with an expression it may
@@ -109,7 +121,8 @@ impl Run {
 
     pub(crate) fn settle_bundle(&mut self, result: bool) {
         if let Some(bundle) = self.bundle.take() {
-            self.waiting.push_back(Event::Display(Display { result, ..bundle }));
+            self.waiting
+                .push_back(Event::Display(Display { result, ..bundle }));
         }
     }
 
@@ -133,10 +146,16 @@ impl Run {
     /// evcxr's marker of a panic or of an early return.
     pub(crate) fn marker_seen(&mut self, line: &[u8]) {
         if line.starts_with(b"EVCXR_PANIC") {
-            self.marked = Some(Outcome::Panicked(PanicInfo { message: "the cell panicked".to_owned(), ..PanicInfo::default() }));
+            self.marked = Some(Outcome::Panicked(PanicInfo {
+                message: "the cell panicked".to_owned(),
+                ..PanicInfo::default()
+            }));
         } else if line.starts_with(b"EVCXR_ERROR") {
             let message = "the cell returned early by `?`; see its standard error".to_owned();
-            self.marked = Some(Outcome::Failed { type_name: String::new(), message });
+            self.marked = Some(Outcome::Failed {
+                type_name: String::new(),
+                message,
+            });
         }
     }
 
@@ -150,7 +169,9 @@ impl Run {
     /// Whether the cell must be sent again: its `:dep` changed crates that the cell library shares, the library was
     /// compiled anew and the child was stopped before any of the cell's code ran.
     pub(crate) fn begin_again(&mut self, result: &Result<Executed, ExecuteError>) -> bool {
-        let Err(ExecuteError::ChildDied { lost_variables, .. }) = result else { return false };
+        let Err(ExecuteError::ChildDied { lost_variables, .. }) = result else {
+            return false;
+        };
         if !std::mem::take(&mut self.preload_rebuilt) || self.cancelled {
             return false;
         }
@@ -160,7 +181,10 @@ impl Run {
         if lost_variables.is_empty() {
             note.push_str("; no variable was lost");
         } else {
-            note.push_str(&format!("; variables that are lost: {}", lost_variables.join(", ")));
+            note.push_str(&format!(
+                "; variables that are lost: {}",
+                lost_variables.join(", ")
+            ));
         }
         self.push(Event::Note(note));
         true
@@ -172,11 +196,21 @@ impl Run {
         let end = match result {
             Ok(executed) => {
                 if !executed.content.is_empty() {
-                    let data = executed.content.into_iter().map(|(mime_type, content)| match content {
-                        Value::String(text) => (mime_type.clone(), mime_content(&mime_type, text)),
-                        other => (mime_type, other),
-                    });
-                    self.push(Event::Display(Display { data: data.collect(), result: true, ..Display::default() }));
+                    let data =
+                        executed
+                            .content
+                            .into_iter()
+                            .map(|(mime_type, content)| match content {
+                                Value::String(text) => {
+                                    (mime_type.clone(), mime_content(&mime_type, text))
+                                }
+                                other => (mime_type, other),
+                            });
+                    self.push(Event::Display(Display {
+                        data: data.collect(),
+                        result: true,
+                        ..Display::default()
+                    }));
                 }
                 self.end_of_code(generated)
             }
@@ -201,14 +235,24 @@ impl Run {
     }
 
     fn end_of_code(&mut self, generated: &Path) -> End {
-        let told = self.outcome.take().filter(|outcome| *outcome != Outcome::Finished);
+        let told = self
+            .outcome
+            .take()
+            .filter(|outcome| *outcome != Outcome::Finished);
         End::Failed(match told.or_else(|| self.marked.take()) {
             None | Some(Outcome::Finished) => return End::Finished,
-            Some(Outcome::Failed { type_name, message }) => {
-                CellError::new(if type_name.is_empty() { "Error" } else { &type_name }, message)
-            }
+            Some(Outcome::Failed { type_name, message }) => CellError::new(
+                if type_name.is_empty() {
+                    "Error"
+                } else {
+                    &type_name
+                },
+                message,
+            ),
             Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code),
-            Some(Outcome::Cancelled) => cancelled("at an `.await`; variables of earlier cells are kept"),
+            Some(Outcome::Cancelled) => {
+                cancelled("at an `.await`; variables of earlier cells are kept")
+            }
         })
     }
 
@@ -251,9 +295,12 @@ fn mime_content(mime_type: &str, content: String) -> Value {
 /// Adds an event, and output to the output before it.
 pub(crate) fn push_merged(events: &mut VecDeque<Event>, event: Event) {
     match (events.back_mut(), event) {
-        (Some(Event::Stdout(last)), Event::Stdout(bytes)) if last.len() < MERGE_BYTES => last.extend(bytes),
-        (Some(Event::Stderr(last)), Event::Stderr(bytes)) if last.len() < MERGE_BYTES => last.extend(bytes),
+        (Some(Event::Stdout(last)), Event::Stdout(bytes)) if last.len() < MERGE_BYTES => {
+            last.extend(bytes)
+        }
+        (Some(Event::Stderr(last)), Event::Stderr(bytes)) if last.len() < MERGE_BYTES => {
+            last.extend(bytes)
+        }
         (_, event) => events.push_back(event),
     }
 }
-

@@ -24,11 +24,22 @@ const MAX_STRAY_EVENTS: usize = 10_000;
 /// What front ends ask for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Execute { code: String, events: mpsc::Sender<Event> },
+    Execute {
+        code: String,
+        events: mpsc::Sender<Event>,
+    },
     Reply(String),
     Interrupt,
-    Complete { code: String, position: usize, answer: oneshot::Sender<Completions> },
-    Inspect { code: String, position: usize, answer: oneshot::Sender<Option<(String, String)>> },
+    Complete {
+        code: String,
+        position: usize,
+        answer: oneshot::Sender<Completions>,
+    },
+    Inspect {
+        code: String,
+        position: usize,
+        answer: oneshot::Sender<Option<(String, String)>>,
+    },
     Shutdown,
 }
 
@@ -64,7 +75,10 @@ pub(crate) struct Supervisor {
     pub(crate) ready: bool,
     child: Option<ChildLink>,
     cargo: HashMap<u64, FrameWriter>,
-    cargo_frames: (mpsc::Sender<(u64, Option<FromCargo>)>, mpsc::Receiver<(u64, Option<FromCargo>)>),
+    cargo_frames: (
+        mpsc::Sender<(u64, Option<FromCargo>)>,
+        mpsc::Receiver<(u64, Option<FromCargo>)>,
+    ),
     run: Option<Run>,
     queue: VecDeque<(String, mpsc::Sender<Event>)>,
     stray: VecDeque<Event>,
@@ -124,7 +138,11 @@ impl Supervisor {
                     }
                 }
                 Wake::Delivered => {
-                    if self.run.as_ref().is_some_and(|run| run.ended && run.is_over()) {
+                    if self
+                        .run
+                        .as_ref()
+                        .is_some_and(|run| run.ended && run.is_over())
+                    {
                         self.run = None;
                         self.start_next().await;
                     }
@@ -142,7 +160,8 @@ impl Supervisor {
                 }
             }
             let patience = self.run.as_ref().and_then(Run::bundle_patience);
-            self.bundle_due = patience.map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
+            self.bundle_due = patience
+                .map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
         }
         self.shut_down().await;
     }
@@ -173,15 +192,27 @@ impl Supervisor {
             }
             Command::Reply(value) => self.host.send(&ToHost::InputReply { value }).await,
             Command::Interrupt => self.interrupt().await,
-            Command::Complete { code, position, answer } => {
+            Command::Complete {
+                code,
+                position,
+                answer,
+            } => {
                 let id = self.next_id();
                 self.completions.insert(id, answer);
-                self.host.send(&ToHost::Complete { id, code, position }).await;
+                self.host
+                    .send(&ToHost::Complete { id, code, position })
+                    .await;
             }
-            Command::Inspect { code, position, answer } => {
+            Command::Inspect {
+                code,
+                position,
+                answer,
+            } => {
                 let id = self.next_id();
                 self.inspections.insert(id, answer);
-                self.host.send(&ToHost::Inspect { id, code, position }).await;
+                self.host
+                    .send(&ToHost::Inspect { id, code, position })
+                    .await;
             }
             Command::Shutdown => {}
         }
@@ -196,7 +227,9 @@ impl Supervisor {
         if self.run.is_some() || !self.ready {
             return;
         }
-        let Some((code, events)) = self.queue.pop_front() else { return };
+        let Some((code, events)) = self.queue.pop_front() else {
+            return;
+        };
         let id = self.next_id();
         let mut run = Run::new(id, code.clone(), events, std::time::Instant::now());
         for event in self.stray.drain(..) {
@@ -207,14 +240,17 @@ impl Supervisor {
     }
 
     async fn interrupt(&mut self) {
-        let Some(run) = self.run.as_mut().filter(|run| !run.ended) else { return };
+        let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
+            return;
+        };
         run.cancelled = true;
         for writer in self.cargo.values_mut() {
             writer.send(&ToCargo::Abort).await;
         }
         if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
             child.interrupt(sequence);
-            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+            self.grace_over
+                .get_or_insert(Instant::now() + self.interrupt_grace);
         }
     }
 
@@ -234,7 +270,10 @@ impl Supervisor {
             Connection::Cargo(stream) => {
                 let id = self.next_id();
                 let frames = self.cargo_frames.0.clone();
-                self.cargo.insert(id, FrameWriter::spawn(stream, move |frame| (id, frame), frames));
+                self.cargo.insert(
+                    id,
+                    FrameWriter::spawn(stream, move |frame| (id, frame), frames),
+                );
             }
         }
     }
@@ -255,7 +294,9 @@ impl Supervisor {
             }
             FromHost::Executed { id, result } => {
                 let generated = self.host.session().generated();
-                let Some(run) = self.run.as_mut().filter(|run| run.id == id) else { return };
+                let Some(run) = self.run.as_mut().filter(|run| run.id == id) else {
+                    return;
+                };
                 self.grace_over = None;
                 if run.begin_again(&result) {
                     let code = run.code.clone();
@@ -327,7 +368,9 @@ impl Supervisor {
 
     /// Passes on what the child printed. True when that is all for now.
     fn pump_stdout(&mut self) -> bool {
-        let Some(child) = &mut self.child else { return true };
+        let Some(child) = &mut self.child else {
+            return true;
+        };
         let mut tokens = Vec::new();
         let all = child.read_stdout(&mut tokens);
         for token in tokens {
@@ -373,7 +416,9 @@ impl Supervisor {
     }
 
     fn pump_stderr(&mut self) -> bool {
-        let Some(child) = &mut self.child else { return true };
+        let Some(child) = &mut self.child else {
+            return true;
+        };
         let mut bytes = Vec::new();
         let all = child.read_stderr(&mut bytes);
         if !bytes.is_empty() {
@@ -391,16 +436,23 @@ impl Supervisor {
                     run.code_started(sequence);
                     if run.cancelled {
                         child.interrupt(sequence);
-                        self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+                        self.grace_over
+                            .get_or_insert(Instant::now() + self.interrupt_grace);
                     }
                 }
-                FromCell::Finished { outcome, run_time_us, .. } => {
+                FromCell::Finished {
+                    outcome,
+                    run_time_us,
+                    ..
+                } => {
                     if let Some(run) = &mut self.run {
                         run.code_finished(outcome, Duration::from_micros(run_time_us));
                     }
                 }
                 FromCell::Display(display) => self.displays.push_back(Event::Display(display)),
-                FromCell::ClearOutput { wait } => self.displays.push_back(Event::ClearOutput { wait }),
+                FromCell::ClearOutput { wait } => {
+                    self.displays.push_back(Event::ClearOutput { wait })
+                }
             }
         }
     }
@@ -445,8 +497,11 @@ impl Supervisor {
         self.child = None;
         self.completions.clear();
         self.inspections.clear();
-        let error = CellError::new("EvaluatorDied", format!("the evaluator's process ended: {message}"))
-            .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
+        let error = CellError::new(
+            "EvaluatorDied",
+            format!("the evaluator's process ended: {message}"),
+        )
+        .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
         if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
             run.fail(error);
         }

@@ -7,8 +7,10 @@
 
 use std::process::ExitCode;
 
+use antiphon_engine::{
+    Engine, Options, PreloadState, StockSession, Toolchain, cache_dir, preload_state,
+};
 use anyhow::Context;
-use antiphon_engine::{Engine, Options, PreloadState, StockSession, Toolchain, cache_dir, preload_state};
 
 /// Set for the stock server in its session.
 const IN_SESSION: &str = "ANTIPHON_STOCK_SESSION";
@@ -29,7 +31,10 @@ async fn serve() -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let toolchain = Toolchain::find(&working_dir)?;
     if let PreloadState::Missing(_) = preload_state(&cache_dir(), &toolchain) {
-        Engine::start(Options::default(), &mut |_| {}).await?.shutdown().await;
+        Engine::start(Options::default(), &mut |_| {})
+            .await?
+            .shutdown()
+            .await;
     }
     let session = StockSession::create(&cache_dir(), &working_dir, &program)?;
     let mut server = tokio::process::Command::new(&program)
@@ -47,5 +52,7 @@ async fn serve() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(143));
         }
     };
-    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+    Ok(ExitCode::from(
+        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
+    ))
 }

@@ -1,1 +1,35 @@
-fn main() {}
+//! Tasks for developers.
+
+mod bench;
+mod cargo;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask <task>
+
+  test [STEP ..]   all that a change must pass; with names only those steps
+  tidy             the rules of the architecture page that a machine can check
+  bench            the figures of the architecture page, side by side in one run";
+
+#[expect(clippy::print_stderr, reason = "a command line")]
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let result = match arguments.next().as_deref() {
+        Some("test") => test::test(&arguments.collect::<Vec<_>>()),
+        Some("tidy") => tidy::tidy(),
+        Some("bench") => bench::bench(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -89,22 +89,24 @@ let task = tokio::spawn({
 fn a_task_prints_while_a_later_cell_computes() {
     let t = session();
     t.cell(
-        "use std::sync::atomic::{AtomicBool, Ordering};
-static GO: AtomicBool = AtomicBool::new(false);
-static DONE: AtomicBool = AtomicBool::new(false);
-tokio::spawn(async {
-    while !GO.load(Ordering::SeqCst) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        "use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+let (go, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+tokio::spawn({
+    let (go, done) = (go.clone(), done.clone());
+    async move {
+        while !go.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        println!(\"from the task\");
+        done.store(true, Ordering::SeqCst);
     }
-    println!(\"from the task\");
-    DONE.store(true, Ordering::SeqCst);
 });",
     )
     .shows_nothing();
     // No `.await`: the cell's own thread does not give way.
     t.cell(
-        "GO.store(true, Ordering::SeqCst);
-while !DONE.load(Ordering::SeqCst) {
+        "go.store(true, Ordering::SeqCst);
+while !done.load(Ordering::SeqCst) {
     std::thread::sleep(Duration::from_millis(5));
 }
 println!(\"from the cell\");",

@@ -1,0 +1,122 @@
+//! `cargo xtask test`: all that a change must pass, and what it needs for that.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use crate::{cargo, tidy};
+
+/// Crates whose tests need no engine.
+const LIGHT: [&str; 5] = [
+    "antiphon",
+    "antiphon-channel",
+    "antiphon-sim",
+    "antiphon-notebook",
+    "xtask",
+];
+
+type Step = (&'static str, fn() -> anyhow::Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("toolchain", toolchain),
+    ("format", || {
+        cargo::run("cargo", &["fmt", "--all", "--check"])
+    }),
+    ("tidy", tidy::tidy),
+    ("lint", lint),
+    ("units", units),
+    ("stock", || engine(&["--test", "stock"])),
+    ("engine", || engine(&["--lib", "--test", "it"])),
+    ("cli", cli),
+];
+
+/// Runs all steps, or those with these names.
+#[expect(clippy::print_stderr, reason = "a command line")]
+pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !STEPS.iter().any(|(step, _)| step == name))
+    {
+        let known: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        bail!(
+            "there is no step `{unknown}`; the steps are {}",
+            known.join(", ")
+        );
+    }
+    let mut times = Vec::new();
+    for (name, step) in STEPS {
+        if !names.is_empty() && !names.iter().any(|chosen| chosen == name) {
+            continue;
+        }
+        eprintln!("\n== {name}");
+        let start = Instant::now();
+        step().with_context(|| format!("step `{name}`"))?;
+        times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
+    }
+    eprintln!("\nall passed: {}", times.join(", "));
+    Ok(())
+}
+
+/// Cells need the standard library's sources.
+#[expect(clippy::print_stderr, reason = "a command line")]
+fn toolchain() -> anyhow::Result<()> {
+    eprint!("{}", cargo::output("rustc", &["--version"])?);
+    let sysroot = cargo::output("rustc", &["--print", "sysroot"])?;
+    if Path::new(sysroot.trim())
+        .join("lib/rustlib/src/rust/library")
+        .is_dir()
+    {
+        return Ok(());
+    }
+    eprintln!("rust-src is missing; adding it");
+    cargo::run("rustup", &["component", "add", "rust-src"])
+        .context("install the standard library's sources (rust-src) the way you installed rustc")
+}
+
+fn lint() -> anyhow::Result<()> {
+    if cargo::output("cargo", &["clippy", "--version"]).is_err() {
+        bail!("clippy is missing: run `rustup component add clippy`");
+    }
+    cargo::run(
+        "cargo",
+        &[
+            "clippy",
+            "--release",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )
+}
+
+fn units() -> anyhow::Result<()> {
+    let mut arguments = vec!["test", "--release"];
+    arguments.extend(LIGHT.iter().flat_map(|name| ["-p", name]));
+    cargo::run("cargo", &arguments)
+}
+
+/// The engine's tests share one warm engine, so they run in one process, one after the other.
+fn engine(targets: &[&str]) -> anyhow::Result<()> {
+    let mut arguments = vec!["test", "--release", "-p", "antiphon-engine"];
+    arguments.extend(targets);
+    arguments.extend(["--", "--test-threads=1"]);
+    cargo::run("cargo", &arguments)
+}
+
+fn cli() -> anyhow::Result<()> {
+    cargo::run(
+        "cargo",
+        &[
+            "test",
+            "--release",
+            "-p",
+            "antiphon-cli",
+            "--",
+            "--test-threads=1",
+        ],
+    )
+}
