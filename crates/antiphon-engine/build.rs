@@ -23,11 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = file.strip_prefix(&workspace)?.display().to_string();
-        writeln!(
-            table,
-            "    ({name:?}, include_str!({:?})),",
-            file.canonicalize()?
-        )?;
+        let path = file.canonicalize()?.display().to_string();
+        writeln!(table, "    ({name:?}, include_str!({path:?})),")?;
     }
     for name in ["Cargo.toml", "Cargo.lock"] {
         let file = workspace.join(name);
@@ -43,17 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(table, "    ({name:?}, {text:?}),")?;
     }
     table.push_str("];\n");
-    fs::write(
-        PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"),
-        table,
-    )?;
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("sources.rs"), table)?;
     Ok(())
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {

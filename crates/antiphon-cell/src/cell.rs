@@ -43,11 +43,7 @@ pub(crate) fn run(cell: Pin<&mut dyn Future<Output = ()>>) {
     let outcome = outcome(&end);
     panic_report::print_caught();
     stdout::flush();
-    channel::send(&FromCell::Finished {
-        sequence,
-        outcome,
-        run_time_us,
-    });
+    channel::send(&FromCell::Finished { sequence, outcome, run_time_us });
     if let Err(payload) = end {
         resume_unwind(payload);
     }

@@ -54,14 +54,8 @@ impl<T: Debug + Any> Bundle for T {
 pub fn display<T: Debug + Any>(value: T) -> DisplayHandle {
     static LAST_ID: AtomicU64 = AtomicU64::new(0);
     let number = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
-    let handle = DisplayHandle {
-        id: format!("antiphon-{}-{number}", std::process::id()),
-    };
-    send(Display {
-        data: value.bundle(),
-        display_id: Some(handle.id.clone()),
-        ..Display::default()
-    });
+    let handle = DisplayHandle { id: format!("antiphon-{}-{number}", std::process::id()) };
+    send(Display { data: value.bundle(), display_id: Some(handle.id.clone()), ..Display::default() });
     handle
 }
 
@@ -82,12 +76,7 @@ impl DisplayHandle {
     /// Shows another value in its place.
     pub fn update<T: Debug + Any>(&self, value: T) {
         let display_id = Some(self.id.clone());
-        send(Display {
-            data: value.bundle(),
-            display_id,
-            update: true,
-            ..Display::default()
-        });
+        send(Display { data: value.bundle(), display_id, update: true, ..Display::default() });
     }
 }
 
@@ -111,10 +100,7 @@ fn bundle(value: &dyn Any, debug: &dyn Debug) -> Map<String, Value> {
     }
     let plain = match value.downcast_ref::<&'static str>() {
         Some(text) => (*text).to_owned(),
-        None => value
-            .downcast_ref::<String>()
-            .cloned()
-            .unwrap_or_else(|| format!("{debug:?}")),
+        None => value.downcast_ref::<String>().cloned().unwrap_or_else(|| format!("{debug:?}")),
     };
     data.insert("text/plain".to_owned(), Value::String(plain));
     data
@@ -140,9 +126,7 @@ fn rich(value: &dyn Any) -> Option<(&'static str, Value)> {
         Svg => "image/svg+xml",
         Png => "image/png"
     );
-    value
-        .downcast_ref::<Json>()
-        .map(|Json(json)| ("application/json", json.clone()))
+    value.downcast_ref::<Json>().map(|Json(json)| ("application/json", json.clone()))
 }
 
 macro_rules! results {
@@ -163,11 +147,7 @@ results!(Html, Markdown, Latex, Svg, Png);
 impl Json {
     /// Shows it as the cell's result.
     pub fn evcxr_display(&self) {
-        send(Display {
-            data: self.bundle(),
-            result: true,
-            ..Display::default()
-        });
+        send(Display { data: self.bundle(), result: true, ..Display::default() });
     }
 }
 

@@ -35,12 +35,10 @@ macro_rules! eprintln {
 
 /// Prints a line to standard error, or keeps it when it comes from evcxr's error type.
 #[doc(hidden)]
+#[expect(clippy::print_stderr, reason = "it is what the cell asked for")]
 pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
     if channel::is_connected() && is_generated(caller) {
-        let failure = Outcome::Failed {
-            type_name: shorten(type_name),
-            message: text.to_string(),
-        };
+        let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
         FAILURE.set(Some(failure));
     } else {
         std::eprintln!("{text}");

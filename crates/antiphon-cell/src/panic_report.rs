@@ -32,10 +32,7 @@ pub(crate) fn take(payload: &(dyn Any + Send)) -> PanicInfo {
     // A payload that came by `resume_unwind`, e.g. from a joined task, passed no hook on this thread.
     let message = message(payload);
     let last = PANICS.with_borrow_mut(|panics| panics.pop_if(|panic| panic.message == message));
-    last.unwrap_or(PanicInfo {
-        message,
-        ..PanicInfo::default()
-    })
+    last.unwrap_or(PanicInfo { message, ..PanicInfo::default() })
 }
 
 /// Prints the panics of this thread that the cell caught itself.
@@ -45,14 +42,11 @@ pub(crate) fn print_caught() {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "where panics are told")]
 fn print(panic: &PanicInfo) {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
-    std::eprintln!(
-        "thread '{name}' panicked at {}:\n{}",
-        panic.location,
-        panic.message
-    );
+    std::eprintln!("thread '{name}' panicked at {}:\n{}", panic.location, panic.message);
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> PanicInfo {

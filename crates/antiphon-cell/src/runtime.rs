@@ -25,7 +25,6 @@ impl Runtime {
     ///
     /// # Errors
     /// None; the signature is tokio's.
-    #[expect(clippy::unnecessary_wraps, reason = "the signature is tokio's")]
     pub fn new() -> io::Result<Self> {
         Ok(Self { own: None })
     }
@@ -158,8 +157,6 @@ impl Builder {
     /// # Errors
     /// Those of tokio: the operating system refuses a thread or a poller.
     pub fn build(&mut self) -> io::Result<Runtime> {
-        Ok(Runtime {
-            own: Some(self.0.build()?),
-        })
+        Ok(Runtime { own: Some(self.0.build()?) })
     }
 }

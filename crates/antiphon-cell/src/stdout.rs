@@ -24,14 +24,12 @@ pub(crate) fn start_flusher() {
     if !channel::is_connected() {
         return;
     }
-    let flusher = std::thread::Builder::new()
-        .name("antiphon-flush".to_owned())
-        .spawn(|| {
-            loop {
-                std::thread::sleep(FLUSH_INTERVAL);
-                flush();
-            }
-        });
+    let flusher = std::thread::Builder::new().name("antiphon-flush".to_owned()).spawn(|| {
+        loop {
+            std::thread::sleep(FLUSH_INTERVAL);
+            flush();
+        }
+    });
     // Without the thread only partial lines come late, at the end of their cell.
     drop(flusher);
 }
@@ -49,9 +47,6 @@ pub(crate) fn send_in_place(frame: &FromCell) {
 /// Writes content in evcxr's own form, for a process without an engine.
 pub(crate) fn write_content(mime_type: &str, content: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = writeln!(
-        stdout,
-        "EVCXR_BEGIN_CONTENT {mime_type}\n{content}\nEVCXR_END_CONTENT"
-    );
+    let _ = writeln!(stdout, "EVCXR_BEGIN_CONTENT {mime_type}\n{content}\nEVCXR_END_CONTENT");
     let _ = stdout.flush();
 }

@@ -25,11 +25,7 @@ pub struct Hello {
 impl Hello {
     /// A greeting from this process.
     pub fn new(role: Role) -> Self {
-        Self {
-            version: VERSION,
-            role,
-            pid: std::process::id(),
-        }
+        Self { version: VERSION, role, pid: std::process::id() }
     }
 }
 

@@ -29,10 +29,7 @@ impl fmt::Display for FrameError {
         match self {
             Self::Io(_) => f.write_str("channel to the engine failed"),
             Self::Malformed(_) => f.write_str("malformed frame on the channel"),
-            Self::TooLarge { bytes } => write!(
-                f,
-                "frame of {bytes} bytes exceeds the limit of {MAX_FRAME_BYTES}"
-            ),
+            Self::TooLarge { bytes } => write!(f, "frame of {bytes} bytes exceeds the limit of {MAX_FRAME_BYTES}"),
         }
     }
 }
@@ -79,8 +76,7 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
 /// All of [`FrameError`].
 pub fn write_frame<T: Serialize>(writer: &mut impl Write, frame: &T) -> Result<(), FrameError> {
     let body = encode(frame)?;
-    let length =
-        u32::try_from(body.len()).map_err(|_| FrameError::TooLarge { bytes: body.len() })?;
+    let length = u32::try_from(body.len()).map_err(|_| FrameError::TooLarge { bytes: body.len() })?;
     let mut bytes = Vec::with_capacity(4 + body.len());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&body);
@@ -118,10 +114,7 @@ mod tests {
         let mut bytes = Vec::new();
         let hello = Hello::new(Role::Cell);
         write_frame(&mut bytes, &hello).unwrap();
-        assert_eq!(
-            bytes[..4],
-            u32::try_from(bytes.len() - 4).unwrap().to_le_bytes()
-        );
+        assert_eq!(bytes[..4], u32::try_from(bytes.len() - 4).unwrap().to_le_bytes());
         let mut reader = bytes.as_slice();
         assert_eq!(read_frame::<Hello>(&mut reader).unwrap(), Some(hello));
         assert_eq!(read_frame::<Hello>(&mut reader).unwrap(), None);
@@ -132,22 +125,10 @@ mod tests {
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &Hello::new(Role::Host)).unwrap();
         for end in 1..bytes.len() {
-            assert!(
-                matches!(
-                    read_frame::<Hello>(&mut &bytes[..end]),
-                    Err(FrameError::Io(_))
-                ),
-                "cut at {end}"
-            );
+            assert!(matches!(read_frame::<Hello>(&mut &bytes[..end]), Err(FrameError::Io(_))), "cut at {end}");
         }
         let absurd = u32::MAX.to_le_bytes();
-        assert!(matches!(
-            read_frame::<Hello>(&mut absurd.as_slice()),
-            Err(FrameError::TooLarge { .. })
-        ));
-        assert!(matches!(
-            read_frame::<Hello>(&mut [2, 0, 0, 0, b'{', b'}'].as_slice()),
-            Err(FrameError::Malformed(_))
-        ));
+        assert!(matches!(read_frame::<Hello>(&mut absurd.as_slice()), Err(FrameError::TooLarge { .. })));
+        assert!(matches!(read_frame::<Hello>(&mut [2, 0, 0, 0, b'{', b'}'].as_slice()), Err(FrameError::Malformed(_))));
     }
 }

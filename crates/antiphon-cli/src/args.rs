@@ -29,11 +29,9 @@ pub(crate) enum Command {
 /// Exit codes: 0 all cells succeeded, 3 a cell failed, 4 an input is not a Rust notebook, 5 an output cannot be
 /// written, 6 the engine cannot start, 7 a cell timed out, 130 interrupted, 1 anything else.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Exit codes: 0 all cells succeeded, 2 wrong arguments, 3 a cell failed, 4 an input is not a \
+#[command(after_help = "Exit codes: 0 all cells succeeded, 2 wrong arguments, 3 a cell failed, 4 an input is not a \
     Rust notebook,\n5 an output cannot be written, 6 the engine cannot start, 7 a cell timed out, 130 interrupted, \
-    1 anything else"
-)]
+    1 anything else")]
 pub(crate) struct RunArgs {
     /// Notebooks, of nbformat 4
     #[arg(required = true, value_name = "NOTEBOOK")]
@@ -87,9 +85,7 @@ pub(crate) struct SimArgs {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is not a number of seconds"))?;
     if seconds > 0.0 {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
     }

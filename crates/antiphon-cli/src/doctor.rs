@@ -19,31 +19,16 @@ const KEYS: [(&str, &str); 3] = [
 pub(crate) fn doctor() -> Result<u8, Failure> {
     let mut stdout = anstream::stdout().lock();
     let toolchain = Toolchain::find(Path::new("."))?;
-    let _ = writeln!(
-        stdout,
-        "rustc       {} ({})",
-        toolchain.version,
-        toolchain.rustc.display()
-    );
-    let _ = writeln!(
-        stdout,
-        "rust-src    found in {}",
-        toolchain.sysroot.display()
-    );
+    let _ = writeln!(stdout, "rustc       {} ({})", toolchain.version, toolchain.rustc.display());
+    let _ = writeln!(stdout, "rust-src    found in {}", toolchain.sysroot.display());
     let preload = match preload_state(&antiphon_engine::cache_dir(), &toolchain) {
         PreloadState::Ready(folder) => format!("ready in {}", folder.display()),
-        PreloadState::Missing(_) => {
-            "not built yet: the first run builds it, or `antiphon prebuild`".to_owned()
-        }
+        PreloadState::Missing(_) => "not built yet: the first run builds it, or `antiphon prebuild`".to_owned(),
     };
     let _ = writeln!(stdout, "preload     {preload}");
     for (name, classes) in KEYS {
         let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let state = if is_set {
-            "set"
-        } else {
-            "not set: use --sim for simulated answers"
-        };
+        let state = if is_set { "set" } else { "not set: use --sim for simulated answers" };
         let _ = writeln!(stdout, "{name:<20}{state} ({classes})");
     }
     Ok(ExitCode::OK)

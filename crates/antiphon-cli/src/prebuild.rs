@@ -15,11 +15,7 @@ pub(crate) async fn prebuild(shutdown: &Shutdown) -> Result<u8, Failure> {
     let engine = start(Options::default(), shutdown).await?;
     engine.shutdown().await;
     let mut stderr = anstream::stderr().lock();
-    let _ = writeln!(
-        stderr,
-        "the preload is ready in {}",
-        antiphon_engine::cache_dir().display()
-    );
+    let _ = writeln!(stderr, "the preload is ready in {}", antiphon_engine::cache_dir().display());
     Ok(ExitCode::OK)
 }
 

@@ -15,25 +15,18 @@ pub(crate) struct StartProgress {
 
 impl StartProgress {
     pub(crate) fn new() -> Self {
-        Self {
-            bar: None,
-            is_terminal: std::io::stderr().is_terminal(),
-            last_tenth: 0,
-        }
+        Self { bar: None, is_terminal: std::io::stderr().is_terminal(), last_tenth: 0 }
     }
 
     pub(crate) fn step(&mut self, step: Progress) {
         match step {
             Progress::WaitingForPreload => {
-                self.say("another antiphon is building the preload; waiting for it")
+                say("another antiphon is building the preload; waiting for it");
             }
             Progress::BuildingPreload { reason } => {
-                self.say(&format!(
-                    "building the preload, once ({reason}); this takes about a minute"
-                ));
+                say(&format!("building the preload, once ({reason}); this takes about a minute"));
             }
             Progress::Compiling { line, done, total } => self.compiling(&line, done, total),
-            Progress::Starting => {}
             _ => {}
         }
     }
@@ -49,19 +42,18 @@ impl StartProgress {
         if self.is_terminal {
             let bar = self.bar.get_or_insert_with(|| {
                 let style = ProgressStyle::with_template("  {bar:30} {pos}/{len} {wide_msg}");
-                ProgressBar::new(total as u64)
-                    .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+                ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
             });
             bar.set_position(done as u64);
             bar.set_message(line.to_owned());
         } else if done * 10 / total.max(1) > self.last_tenth {
             self.last_tenth = done * 10 / total.max(1);
-            self.say(&format!("  {done} of about {total} crates"));
+            say(&format!("  {done} of about {total} crates"));
         }
     }
+}
 
-    fn say(&self, text: &str) {
-        let mut stderr = anstream::stderr().lock();
-        let _ = writeln!(stderr, "{text}");
-    }
+fn say(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = writeln!(stderr, "{text}");
 }

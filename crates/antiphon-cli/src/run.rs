@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use antiphon_engine::Engine;
-use antiphon_notebook::{
-    Destination, ExitCode, Notebook, RunOptions, Terminal, TerminalOptions, plan, read,
-};
+use antiphon_notebook::{Destination, ExitCode, Notebook, RunOptions, Terminal, TerminalOptions, plan, read};
 
 use crate::args::RunArgs;
 use crate::failure::Failure;
@@ -14,11 +12,7 @@ use crate::signals::Shutdown;
 use crate::{prebuild, serve};
 
 /// Runs notebooks one after the other; the first code other than 0 is the result.
-pub(crate) async fn run(
-    args: RunArgs,
-    started: Instant,
-    shutdown: &Shutdown,
-) -> Result<u8, Failure> {
+pub(crate) async fn run(args: RunArgs, started: Instant, shutdown: &Shutdown) -> Result<u8, Failure> {
     let destination = match args.output_dir {
         Some(folder) => Destination::Dir(folder),
         None if args.in_place => Destination::InPlace,
@@ -31,10 +25,7 @@ pub(crate) async fn run(
     }
     let sim = serve::start(&args.sim).await?;
     let env = serve::env(sim.as_ref());
-    let mut reporter = Terminal::stdio(TerminalOptions {
-        timings: args.timings,
-        started: Some(started),
-    });
+    let mut reporter = Terminal::stdio(TerminalOptions { timings: args.timings, started: Some(started) });
     let mut engines = Engines { env, current: None };
     let mut result = ExitCode::OK;
     for (job, notebook) in jobs.iter().zip(&mut notebooks) {
@@ -46,8 +37,7 @@ pub(crate) async fn run(
             rustc_version: Some(engine.toolchain().version.to_string()),
         };
         let shutdown = std::pin::pin!(shutdown.requested());
-        let summary =
-            antiphon_notebook::run(engine, notebook, &options, shutdown, &mut reporter).await;
+        let summary = antiphon_notebook::run(engine, notebook, &options, shutdown, &mut reporter).await;
         if let (true, Some(output)) = (summary.outcome.is_written(), &job.output) {
             notebook.write(output)?;
         }
@@ -74,15 +64,8 @@ struct Engines {
 }
 
 impl Engines {
-    async fn for_notebook(
-        &mut self,
-        notebook: &Notebook,
-        shutdown: &Shutdown,
-    ) -> Result<&Engine, Failure> {
-        let parent = notebook
-            .path()
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+    async fn for_notebook(&mut self, notebook: &Notebook, shutdown: &Shutdown) -> Result<&Engine, Failure> {
+        let parent = notebook.path().parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new(".")).to_owned();
         let reusable = match &self.current {
             Some((current, engine)) if *current == folder => engine.clear().await.is_ok(),
@@ -90,8 +73,7 @@ impl Engines {
         };
         if !reusable {
             self.shut_down().await;
-            let engine =
-                prebuild::start(prebuild::options(folder.clone(), &self.env), shutdown).await?;
+            let engine = prebuild::start(prebuild::options(folder.clone(), &self.env), shutdown).await?;
             self.current = Some((folder, engine));
         }
         match &self.current {

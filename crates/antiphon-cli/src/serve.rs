@@ -23,11 +23,7 @@ pub(crate) async fn serve(args: &SimArgs, shutdown: &Shutdown) -> Result<u8, Fai
         .with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
     {
         let mut stdout = anstream::stdout().lock();
-        let _ = writeln!(
-            stdout,
-            "# simulated answers at {}; Ctrl-C ends",
-            sim.base_url()
-        );
+        let _ = writeln!(stdout, "# simulated answers at {}; Ctrl-C ends", sim.base_url());
         for (name, value) in sim.env() {
             let _ = writeln!(stdout, "export {name}={value}");
         }
@@ -43,19 +39,11 @@ pub(crate) async fn start(flags: &SimFlags) -> Result<Option<Sim>, Failure> {
     if !flags.sim {
         return Ok(None);
     }
-    let sim = Sim::builder()
-        .latency(flags.sim_latency)
-        .seed(flags.sim_seed)
-        .start()
-        .await;
+    let sim = Sim::builder().latency(flags.sim_latency).seed(flags.sim_seed).start().await;
     Ok(Some(sim.context("cannot start the simulator")?))
 }
 
 /// The variables that point cells at it.
 pub(crate) fn env(sim: Option<&Sim>) -> Vec<(String, String)> {
-    sim.map(Sim::env)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    sim.map(Sim::env).unwrap_or_default().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -9,12 +9,7 @@ use antiphon_engine::{Engine, Event, Options};
 use evcxr::{CommandContext, EvalContext};
 
 /// Cells that both can run, each many times.
-const CELLS: [&str; 4] = [
-    "1 + 1",
-    "println!(\"{}\", x);",
-    "x",
-    "tokio::time::sleep(Duration::from_micros(1)).await;",
-];
+const CELLS: [&str; 4] = ["1 + 1", "println!(\"{}\", x);", "x", "tokio::time::sleep(Duration::from_micros(1)).await;"];
 const ROUNDS: usize = 7;
 
 const STOCK_SET_UP: &str = ":dep tokio = { version = \"1\", features = [\"full\"] }\n\
@@ -41,12 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let prebuild = Instant::now();
     runtime.block_on(async {
-        Ok::<_, antiphon_engine::Error>(
-            Engine::start(Options::default(), &mut |_| {})
-                .await?
-                .shutdown()
-                .await,
-        )
+        Engine::start(Options::default(), &mut |_| {}).await?.shutdown().await;
+        Ok::<_, antiphon_engine::Error>(())
     })?;
     let prebuild = prebuild.elapsed();
     let start = Instant::now();
@@ -80,10 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn run(engine: &Engine, cell: &str) {
     let mut execution = engine.execute(cell);
     while let Some(event) = execution.next().await {
-        assert!(
-            !matches!(&event, Event::End(antiphon_engine::End::Failed(_), _)),
-            "{event:?}"
-        );
+        assert!(!matches!(&event, Event::End(antiphon_engine::End::Failed(_), _)), "{event:?}");
     }
 }
 
@@ -95,9 +83,5 @@ fn median(mut times: Vec<Duration>) -> Duration {
 #[expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 fn row(name: &str, ours: Duration, theirs: Duration) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-    println!(
-        "{name:<52} {:>7.2} s {:>7.2} s {ratio:>7.2}",
-        ours.as_secs_f64(),
-        theirs.as_secs_f64()
-    );
+    println!("{name:<52} {:>7.2} s {:>7.2} s {ratio:>7.2}", ours.as_secs_f64(), theirs.as_secs_f64());
 }

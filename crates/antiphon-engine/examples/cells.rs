@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         let start = std::time::Instant::now();
         let engine = Engine::start(Options::default(), &mut |step| {
-            println!("{:?} {step:?}", start.elapsed())
+            println!("{:?} {step:?}", start.elapsed());
         })
         .await?;
         println!("ready after {:?}", start.elapsed());
@@ -18,10 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             while let Some(event) = execution.next().await {
                 match event {
                     Event::Stdout(bytes) => {
-                        println!("stdout {:?}", String::from_utf8_lossy(&bytes))
+                        println!("stdout {:?}", String::from_utf8_lossy(&bytes));
                     }
                     Event::Stderr(bytes) => {
-                        println!("stderr {:?}", String::from_utf8_lossy(&bytes))
+                        println!("stderr {:?}", String::from_utf8_lossy(&bytes));
                     }
                     event => println!("{:?} {event:?}", start.elapsed()),
                 }

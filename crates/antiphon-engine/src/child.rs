@@ -17,10 +17,7 @@ pub(crate) const HOST_PID: &str = "ANTIPHON_HOST_PID";
 /// Whether evcxr started this process to run cells.
 pub(crate) fn is_child() -> bool {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    std::env::var_os(EVCXR_IS_RUNTIME).is_some()
-        && std::env::var(HOST_PID)
-            .ok()
-            .is_none_or(|host| Some(host) == parent)
+    std::env::var_os(EVCXR_IS_RUNTIME).is_some() && std::env::var(HOST_PID).ok().is_none_or(|host| Some(host) == parent)
 }
 
 /// Replaces standard output and error by pipes that the engine reads, and hands it the output that evcxr reads.
@@ -32,7 +29,7 @@ pub(crate) fn prepare() {
     };
     process::end_with_parent();
     let connected = UnixStream::connect(path)
-        .map_err(rustix_error)
+        .map_err(|error| rustix_error(&error))
         .and_then(|stream| redirect(&stream).map(|()| stream));
     match connected {
         // Held until the process ends: its end is how the engine learns of it.
@@ -51,16 +48,11 @@ fn redirect(mut stream: &UnixStream) -> rustix::io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    rustix::net::sendmsg(
-        stream,
-        &[IoSlice::new(&[0])],
-        &mut ancillary,
-        SendFlags::empty(),
-    )?;
+    rustix::net::sendmsg(stream, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::empty())?;
     rustix::stdio::dup2_stdout(stdout_write)?;
     rustix::stdio::dup2_stderr(stderr_write)
 }
 
-fn rustix_error(error: std::io::Error) -> rustix::io::Errno {
-    rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO)
+fn rustix_error(error: &std::io::Error) -> rustix::io::Errno {
+    rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO)
 }

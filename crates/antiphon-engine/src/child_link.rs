@@ -85,10 +85,7 @@ impl Stream {
 
 impl Source {
     fn new(stream: Stream) -> Self {
-        Self {
-            stream: Some(stream),
-            more: false,
-        }
+        Self { stream: Some(stream), more: false }
     }
 
     /// Waits until there is something to read, or the end. Cancel safe.
@@ -103,7 +100,7 @@ impl Source {
     /// Reads what is there. True when that is all for now.
     fn read(&mut self, bytes: &mut Vec<u8>) -> bool {
         let limit = bytes.len() + BATCH_BYTES;
-        let mut chunk = [0; 32 << 10];
+        let mut chunk = [0; 16 << 10];
         self.more = false;
         while let Some(stream) = &self.stream {
             let read = match rustix::io::read(stream.descriptor(), &mut chunk) {
@@ -146,10 +143,7 @@ impl ChildLink {
 
     /// The cell library of this child connected.
     pub(crate) fn attach(&mut self, stream: UnixStream) {
-        self.cell = Some(CellLink {
-            source: Source::new(Stream::Socket(stream)),
-            buffer: Vec::new(),
-        });
+        self.cell = Some(CellLink { source: Source::new(Stream::Socket(stream)), buffer: Vec::new() });
     }
 
     /// Whether the preload is loaded in it.
@@ -200,10 +194,7 @@ impl ChildLink {
     }
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {
-        let stream = self
-            .cell
-            .as_ref()
-            .and_then(|cell| cell.source.stream.as_ref());
+        let stream = self.cell.as_ref().and_then(|cell| cell.source.stream.as_ref());
         let mut frame = Vec::new();
         if let Some(stream) = stream
             && write_frame(&mut frame, &ToCell::Interrupt { sequence }).is_ok()

@@ -98,18 +98,8 @@ const INTERNAL: &[&str] = &[
 ];
 
 /// Families of such crates, by the beginning of their names.
-const INTERNAL_FAMILIES: &[&str] = &[
-    "icu_",
-    "jni",
-    "litemap",
-    "potential_utf",
-    "tinystr",
-    "utf8_iter",
-    "windows",
-    "writeable",
-    "yoke",
-    "zero",
-];
+const INTERNAL_FAMILIES: &[&str] =
+    &["icu_", "jni", "litemap", "potential_utf", "tinystr", "utf8_iter", "windows", "writeable", "yoke", "zero"];
 
 /// cargo's metadata without what only internal edges reach; `None` when it is not understood.
 pub(crate) fn prune(metadata: &[u8]) -> Option<Vec<u8>> {
@@ -117,39 +107,23 @@ pub(crate) fn prune(metadata: &[u8]) -> Option<Vec<u8>> {
     let names: HashMap<String, String> = metadata["packages"]
         .as_array()?
         .iter()
-        .filter_map(|package| {
-            Some((
-                package["id"].as_str()?.to_owned(),
-                package["name"].as_str()?.to_owned(),
-            ))
-        })
+        .filter_map(|package| Some((package["id"].as_str()?.to_owned(), package["name"].as_str()?.to_owned())))
         .collect();
     let is_internal = |id: &str| {
         names.get(id).is_some_and(|name| {
-            INTERNAL.contains(&name.as_str())
-                || INTERNAL_FAMILIES
-                    .iter()
-                    .any(|family| name.starts_with(family))
+            INTERNAL.contains(&name.as_str()) || INTERNAL_FAMILIES.iter().any(|family| name.starts_with(family))
         })
     };
     let root = metadata["resolve"]["root"].as_str()?.to_owned();
     let nodes = metadata["resolve"]["nodes"].as_array_mut()?;
     for node in nodes.iter_mut().filter(|node| node["id"] != root.as_str()) {
-        node["deps"]
-            .as_array_mut()?
-            .retain(|edge| !edge["pkg"].as_str().is_some_and(is_internal));
-        node["dependencies"]
-            .as_array_mut()?
-            .retain(|id| !id.as_str().is_some_and(is_internal));
+        node["deps"].as_array_mut()?.retain(|edge| !edge["pkg"].as_str().is_some_and(is_internal));
+        node["dependencies"].as_array_mut()?.retain(|id| !id.as_str().is_some_and(is_internal));
     }
     let edges: HashMap<&str, Vec<&str>> = nodes
         .iter()
         .filter_map(|node| {
-            let targets = node["dependencies"]
-                .as_array()?
-                .iter()
-                .filter_map(Value::as_str)
-                .collect();
+            let targets = node["dependencies"].as_array()?.iter().filter_map(Value::as_str).collect();
             Some((node["id"].as_str()?, targets))
         })
         .collect();
@@ -163,9 +137,7 @@ pub(crate) fn prune(metadata: &[u8]) -> Option<Vec<u8>> {
         }
     }
     let is_reached = |entry: &Value| entry["id"].as_str().is_some_and(|id| reached.contains(id));
-    metadata["resolve"]["nodes"]
-        .as_array_mut()?
-        .retain(is_reached);
+    metadata["resolve"]["nodes"].as_array_mut()?.retain(is_reached);
     metadata["packages"].as_array_mut()?.retain(is_reached);
     serde_json::to_vec(&metadata).ok()
 }

@@ -21,16 +21,8 @@ const PRELOADED: [Preloaded; 6] = [
         entry: r#"{ path = "{crates}/antiphon-cell", package = "antiphon-cell" }"#,
         features: None,
     },
-    Preloaded {
-        name: "antiphon",
-        entry: r#"{ path = "{crates}/antiphon" }"#,
-        features: Some(&[]),
-    },
-    Preloaded {
-        name: "futures",
-        entry: r#""0.3""#,
-        features: Some(&["std", "alloc", "async-await", "executor"]),
-    },
+    Preloaded { name: "antiphon", entry: r#"{ path = "{crates}/antiphon" }"#, features: Some(&[]) },
+    Preloaded { name: "futures", entry: r#""0.3""#, features: Some(&["std", "alloc", "async-await", "executor"]) },
     Preloaded {
         name: "reqwest",
         entry: r#"{ version = "0.13", default-features = false }"#,
@@ -55,33 +47,21 @@ const PRELOADED: [Preloaded; 6] = [
         entry: r#"{ version = "1", features = ["derive"] }"#,
         features: Some(&["std", "alloc", "derive", "rc"]),
     },
-    Preloaded {
-        name: "serde_json",
-        entry: r#""1""#,
-        features: Some(&["std", "alloc", "preserve_order", "raw_value"]),
-    },
+    Preloaded { name: "serde_json", entry: r#""1""#, features: Some(&["std", "alloc", "preserve_order", "raw_value"]) },
 ];
 
 /// The `:dep` lines of the preload.
 pub(crate) fn commands(crates: &Path) -> String {
-    PRELOADED
-        .iter()
-        .map(|krate| format!(":dep {} = {}\n", krate.name, entry(krate, crates)))
-        .collect()
+    PRELOADED.iter().map(|krate| format!(":dep {} = {}\n", krate.name, entry(krate, crates))).collect()
 }
 
 /// The same as a manifest's table, without its head.
 pub(crate) fn manifest_entries(crates: &Path) -> String {
-    PRELOADED
-        .iter()
-        .map(|krate| format!("{} = {}\n", krate.name, entry(krate, crates)))
-        .collect()
+    PRELOADED.iter().map(|krate| format!("{} = {}\n", krate.name, entry(krate, crates))).collect()
 }
 
 fn entry(krate: &Preloaded, crates: &Path) -> String {
-    krate
-        .entry
-        .replace("{crates}", &crates.display().to_string())
+    krate.entry.replace("{crates}", &crates.display().to_string())
 }
 
 /// Whether a manifest asks for nothing but the preload's own entries, which need no check.
@@ -94,29 +74,22 @@ pub(crate) fn is_preloaded(manifest: &str) -> bool {
     };
     !dependencies.is_empty()
         && dependencies.iter().all(|(name, asked)| {
-            PRELOADED
-                .iter()
-                .filter(|krate| krate.name == name)
-                .any(|krate| {
-                    let ours = format!("entry = {}", krate.entry).parse::<toml::Table>();
-                    let ours = ours.ok().and_then(|mut table| table.remove("entry"));
-                    match (&ours, asked) {
-                        (Some(toml::Value::Table(ours)), toml::Value::Table(asked))
-                            if ours.contains_key("path") =>
-                        {
-                            let package = |table: &toml::Table| table.get("package").cloned();
-                            let at_ours = |table: &toml::Table| {
-                                let path = table.get("path").and_then(toml::Value::as_str)?;
-                                Some(path.ends_with(
-                                    ours["path"].as_str()?.trim_start_matches("{crates}"),
-                                ))
-                            };
-                            package(ours) == package(asked) && at_ours(asked) == Some(true)
-                        }
-                        (Some(ours), asked) => ours == asked,
-                        (None, _) => false,
+            PRELOADED.iter().filter(|krate| krate.name == name).any(|krate| {
+                let ours = format!("entry = {}", krate.entry).parse::<toml::Table>();
+                let ours = ours.ok().and_then(|mut table| table.remove("entry"));
+                match (&ours, asked) {
+                    (Some(toml::Value::Table(ours)), toml::Value::Table(asked)) if ours.contains_key("path") => {
+                        let package = |table: &toml::Table| table.get("package").cloned();
+                        let at_ours = |table: &toml::Table| {
+                            let path = table.get("path").and_then(toml::Value::as_str)?;
+                            Some(path.ends_with(ours["path"].as_str()?.trim_start_matches("{crates}")))
+                        };
+                        package(ours) == package(asked) && at_ours(asked) == Some(true)
                     }
-                })
+                    (Some(ours), asked) => ours == asked,
+                    (None, _) => false,
+                }
+            })
         })
 }
 
@@ -124,22 +97,14 @@ pub(crate) fn is_preloaded(manifest: &str) -> bool {
 /// types that do not match. Lines keep their numbers. Gives the cell and a remark for each such line.
 ///
 /// `versions` says which version of a crate is preloaded.
-pub(crate) fn rewrite(
-    code: &str,
-    versions: &dyn Fn(&str) -> Option<Version>,
-) -> (String, Vec<String>) {
+pub(crate) fn rewrite(code: &str, versions: &dyn Fn(&str) -> Option<Version>) -> (String, Vec<String>) {
     let mut notes = Vec::new();
     let mut lines = Vec::new();
     let mut commands_may_follow = true;
     for line in code.split('\n') {
         let text = line.trim();
-        commands_may_follow &=
-            text.is_empty() || text.starts_with("//") || text.starts_with([':', '!']);
-        match text
-            .strip_prefix(":dep ")
-            .filter(|_| commands_may_follow)
-            .and_then(|asked| replace(asked, versions))
-        {
+        commands_may_follow &= text.is_empty() || text.starts_with("//") || text.starts_with([':', '!']);
+        match text.strip_prefix(":dep ").filter(|_| commands_may_follow).and_then(|asked| replace(asked, versions)) {
             Some((replacement, note)) => {
                 notes.push(note);
                 lines.push(replacement);
@@ -151,15 +116,10 @@ pub(crate) fn rewrite(
 }
 
 fn replace(asked: &str, versions: &dyn Fn(&str) -> Option<Version>) -> Option<(String, String)> {
-    let (name, config) = asked
-        .split_once('=')
-        .map_or((asked, "\"*\""), |(name, config)| (name, config));
+    let (name, config) = asked.split_once('=').map_or((asked, "\"*\""), |(name, config)| (name, config));
     let name = name.trim();
     let krate = PRELOADED.iter().find(|krate| krate.name == name)?;
-    let config = format!("config = {}", config.trim())
-        .parse::<toml::Table>()
-        .ok()?
-        .remove("config")?;
+    let config = format!("config = {}", config.trim()).parse::<toml::Table>().ok()?.remove("config")?;
     let preloaded = versions(name)?;
     let mut note = format!("`:dep {name}`: the preloaded {name} {preloaded} serves");
     let version = match &config {
@@ -169,15 +129,9 @@ fn replace(asked: &str, versions: &dyn Fn(&str) -> Option<Version>) -> Option<(S
     if let Some(version) = version
         && VersionReq::parse(version).is_ok_and(|asked| !asked.matches(&preloaded))
     {
-        note.push_str(&format!(
-            " (the cell asks for {version}; a second copy could not share the runtime)"
-        ));
+        note.push_str(&format!(" (the cell asks for {version}; a second copy could not share the runtime)"));
     }
-    let features = config
-        .get("features")
-        .and_then(toml::Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let features = config.get("features").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let missing: Vec<&str> = features
         .iter()
         .filter_map(toml::Value::as_str)
@@ -187,21 +141,11 @@ fn replace(asked: &str, versions: &dyn Fn(&str) -> Option<Version>) -> Option<(S
         return Some((String::new(), note));
     }
     // A feature that the preload lacks is added: cargo compiles what depends on it, and the child starts anew.
-    let version = krate
-        .entry
-        .trim_start_matches("{ version = ")
-        .split('"')
-        .nth(1)
-        .unwrap_or("*");
-    let wanted = missing
-        .iter()
-        .map(|feature| format!("{feature:?}"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let version = krate.entry.trim_start_matches("{ version = ").split('"').nth(1).unwrap_or("*");
+    let wanted = missing.iter().map(|feature| format!("{feature:?}")).collect::<Vec<_>>().join(", ");
     let derive = if name == "serde" { ", \"derive\"" } else { "" };
-    let line = format!(
-        ":dep {name} = {{ version = \"{version}\", default-features = false, features = [{wanted}{derive}] }}"
-    );
+    let line =
+        format!(":dep {name} = {{ version = \"{version}\", default-features = false, features = [{wanted}{derive}] }}");
     note.push_str(&format!(", with the features {} added", missing.join(", ")));
     Some((line, note))
 }
@@ -211,8 +155,7 @@ mod tests {
     use super::*;
 
     fn check(code: &str, expected: &str, note_holds: &[&str]) {
-        let versions =
-            |name: &str| Version::parse(if name == "reqwest" { "0.13.5" } else { "1.2.3" }).ok();
+        let versions = |name: &str| Version::parse(if name == "reqwest" { "0.13.5" } else { "1.2.3" }).ok();
         let (rewritten, notes) = rewrite(code, &versions);
         assert_eq!(rewritten, expected);
         assert_eq!(notes.len(), note_holds.len(), "{notes:?}");
@@ -223,27 +166,11 @@ mod tests {
 
     #[test]
     fn preloaded_crates_are_not_added_twice() {
-        check(
-            ":dep itoa = \"1\"\nlet x = 1;",
-            ":dep itoa = \"1\"\nlet x = 1;",
-            &[],
-        );
-        check(
-            ":dep serde_json = \"1\"\n:dep itoa\nx",
-            "\n:dep itoa\nx",
-            &["serde_json 1.2.3 serves"],
-        );
-        check(
-            ":dep tokio = { version = \"1\", features = [\"full\"] }",
-            "",
-            &["tokio 1.2.3"],
-        );
+        check(":dep itoa = \"1\"\nlet x = 1;", ":dep itoa = \"1\"\nlet x = 1;", &[]);
+        check(":dep serde_json = \"1\"\n:dep itoa\nx", "\n:dep itoa\nx", &["serde_json 1.2.3 serves"]);
+        check(":dep tokio = { version = \"1\", features = [\"full\"] }", "", &["tokio 1.2.3"]);
         check(":dep reqwest = \"0.11\"", "", &["asks for 0.11"]);
-        check(
-            "let s = \"\n:dep tokio = 1\n\";",
-            "let s = \"\n:dep tokio = 1\n\";",
-            &[],
-        );
+        check("let s = \"\n:dep tokio = 1\n\";", "let s = \"\n:dep tokio = 1\n\";", &[]);
     }
 
     #[test]
@@ -266,15 +193,9 @@ mod tests {
         for line in manifest_entries(crates).lines() {
             assert!(is_preloaded(&format!("[dependencies]\n{line}\n")), "{line}");
         }
-        assert!(is_preloaded(&format!(
-            "[dependencies]\n{}",
-            manifest_entries(crates)
-        )));
+        assert!(is_preloaded(&format!("[dependencies]\n{}", manifest_entries(crates))));
         for line in ["itoa = \"1\"", "serde_json = \"0.9\"", "tokio = \"1\"", ""] {
-            assert!(
-                !is_preloaded(&format!("[dependencies]\n{line}\n")),
-                "{line}"
-            );
+            assert!(!is_preloaded(&format!("[dependencies]\n{line}\n")), "{line}");
         }
     }
 }

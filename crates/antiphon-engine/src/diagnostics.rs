@@ -7,10 +7,7 @@ use serde_json::Value;
 
 /// evcxr's errors in the form that travels.
 pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> ExecuteError {
-    let errors: Vec<&CompilationError> = errors
-        .iter()
-        .filter(|error| error.level() != "warning")
-        .collect();
+    let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
     let message = match errors.as_slice() {
         [] => "the cell does not compile".to_owned(),
         [error] => headline(error),
@@ -19,11 +16,7 @@ pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> Execut
     ExecuteError::Compile {
         message,
         rendered: errors.iter().map(|error| render(error, source)).collect(),
-        diagnostics: errors
-            .iter()
-            .map(|error| error.json.clone())
-            .filter(|json| *json != Value::Null)
-            .collect(),
+        diagnostics: errors.iter().map(|error| error.json.clone()).filter(|json| *json != Value::Null).collect(),
     }
 }
 
@@ -37,27 +30,17 @@ fn headline(error: &CompilationError) -> String {
 fn render(error: &CompilationError, source: &str) -> String {
     let message = error.message();
     let labels = labels(error, source);
-    let helps: Vec<String> = error
-        .help()
-        .into_iter()
-        .chain(error.evcxr_extra_hint().map(ToOwned::to_owned))
-        .collect();
+    let helps: Vec<String> = error.help().into_iter().chain(error.evcxr_extra_hint().map(ToOwned::to_owned)).collect();
     let mut title = Level::ERROR.primary_title(message.as_str());
     if let Some(code) = error.code() {
         title = title.id(code);
     }
     let mut group = Group::with_title(title);
     if !labels.is_empty() {
-        let snippet = labels
-            .iter()
-            .fold(Snippet::source(source).path("cell"), |snippet, label| {
-                let kind = if label.is_primary {
-                    AnnotationKind::Primary
-                } else {
-                    AnnotationKind::Context
-                };
-                snippet.annotation(kind.span(label.start..label.end).label(label.text.as_str()))
-            });
+        let snippet = labels.iter().fold(Snippet::source(source).path("cell"), |snippet, label| {
+            let kind = if label.is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            snippet.annotation(kind.span(label.start..label.end).label(label.text.as_str()))
+        });
         group = group.element(snippet);
     }
     for help in &helps {
@@ -98,10 +81,8 @@ fn offset(source: &str, line: usize, column: usize) -> Option<usize> {
     for earlier in source.split_inclusive('\n').take(line - 1) {
         start += earlier.len();
     }
-    let within = text
-        .char_indices()
-        .nth(column.checked_sub(1)?)
-        .map_or(text.trim_end_matches('\n').len(), |(index, _)| index);
+    let within =
+        text.char_indices().nth(column.checked_sub(1)?).map_or(text.trim_end_matches('\n').len(), |(index, _)| index);
     Some(start + within)
 }
 
@@ -113,10 +94,7 @@ mod tests {
     fn columns_are_characters() {
         let source = "let ä = 1;\nlet ö = x;\n";
         assert_eq!(offset(source, 1, 1), Some(0));
-        assert_eq!(
-            &source[offset(source, 2, 9).unwrap()..offset(source, 2, 10).unwrap()],
-            "x"
-        );
+        assert_eq!(&source[offset(source, 2, 9).unwrap()..offset(source, 2, 10).unwrap()], "x");
         assert_eq!(offset(source, 1, 100), Some("let ä = 1;".len()));
         assert_eq!(offset(source, 9, 1), None);
     }

@@ -17,8 +17,9 @@ use crate::metrics::Metrics;
 use crate::options::{Options, Progress, ProgressFn};
 use crate::preload::Preload;
 use crate::session::{Session, cache_dir};
-use crate::supervisor::{Command, Startup, Supervisor};
+use crate::supervisor::Supervisor;
 use crate::toolchain::Toolchain;
+use crate::wake::{Command, Startup};
 
 /// Compiling the preload may take this long on a slow machine.
 const PREBUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -53,9 +54,7 @@ impl Engine {
             let (was_cold, result) = Self::start_once(&options, reason, progress).await;
             match result {
                 // A preload that was there but does not work: built by hand, cut short by a full disk, or damaged.
-                Err(error)
-                    if !was_cold && matches!(error.kind(), ErrorKind::StartFailed { .. }) =>
-                {
+                Err(error) if !was_cold && matches!(error.kind(), ErrorKind::StartFailed { .. }) => {
                     reason = "the one that was there does not work";
                 }
                 result => return result,
@@ -63,21 +62,14 @@ impl Engine {
         }
     }
 
-    async fn start_once(
-        options: &Options,
-        reason: &str,
-        progress: ProgressFn<'_>,
-    ) -> (bool, Result<Self, Error>) {
+    async fn start_once(options: &Options, reason: &str, progress: ProgressFn<'_>) -> (bool, Result<Self, Error>) {
         let opened = tokio::task::block_in_place(|| {
             let working_dir = match &options.working_dir {
                 Some(folder) => folder.clone(),
-                None => {
-                    std::env::current_dir().map_err(Error::system("find the current folder"))?
-                }
+                None => std::env::current_dir().map_err(Error::system("find the current folder"))?,
             };
-            let working_dir = working_dir
-                .canonicalize()
-                .map_err(Error::file("find the folder", working_dir.as_path()))?;
+            let working_dir =
+                working_dir.canonicalize().map_err(Error::file("find the folder", working_dir.as_path()))?;
             let program = match &options.program {
                 Some(program) => program.clone(),
                 None => std::env::current_exe().map_err(Error::system("find this program"))?,
@@ -88,28 +80,16 @@ impl Engine {
             let session = Session::create(&cache_dir, &preload, &program)?;
             let preload_sources = preload.sources();
             let env = options.env.clone();
-            let command = HostCommand {
-                program,
-                session,
-                toolchain,
-                working_dir,
-                preload_sources,
-                env,
-            };
+            let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env };
             Ok((preload, command))
         });
         match opened {
             Ok((preload, command)) => {
                 let cold = preload.is_cold();
                 if cold {
-                    progress(Progress::BuildingPreload {
-                        reason: reason.to_owned(),
-                    });
+                    progress(Progress::BuildingPreload { reason: reason.to_owned() });
                 }
-                (
-                    cold,
-                    Self::launch(options, preload, command, progress).await,
-                )
+                (cold, Self::launch(options, preload, command, progress).await)
             }
             Err(error) => (true, Err(error)),
         }
@@ -123,19 +103,12 @@ impl Engine {
     ) -> Result<Self, Error> {
         let context_dir = command.session.context_dir();
         let toolchain = command.toolchain.clone();
-        let listener = UnixListener::bind(command.session.socket())
-            .map_err(Error::system("listen on a socket"))?;
+        let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
         let (commands_tx, commands) = mpsc::channel(64);
         let (connections_tx, connections) = mpsc::channel(64);
         let (startup_tx, mut startup) = mpsc::channel(64);
         let host = HostProcess::spawn(command)?;
-        let supervisor = Supervisor::new(
-            commands,
-            connections,
-            host,
-            startup_tx,
-            options.interrupt_grace,
-        );
+        let supervisor = Supervisor::new(commands, connections, host, startup_tx, options.interrupt_grace);
         let supervisor = tokio::spawn(async move {
             tokio::select! {
                 () = supervisor.run() => {}
@@ -146,11 +119,7 @@ impl Engine {
         if !cold {
             progress(Progress::Starting);
         }
-        let limit = if cold {
-            PREBUILD_LIMIT
-        } else {
-            options.startup_timeout
-        };
+        let limit = if cold { PREBUILD_LIMIT } else { options.startup_timeout };
         if let Err(error) = wait_until_ready(&mut startup, limit, &preload, progress).await {
             drop(commands_tx);
             let _ = supervisor.await;
@@ -159,17 +128,8 @@ impl Engine {
             }
             return Err(error);
         }
-        let completed = if cold {
-            tokio::task::block_in_place(|| preload.complete(&context_dir))
-        } else {
-            Ok(())
-        };
-        let engine = Self {
-            commands: commands_tx,
-            supervisor,
-            toolchain,
-            _preload: preload,
-        };
+        let completed = if cold { tokio::task::block_in_place(|| preload.complete(&context_dir)) } else { Ok(()) };
+        let engine = Self { commands: commands_tx, supervisor, toolchain, _preload: preload };
         if let Err(error) = completed {
             engine.shutdown().await;
             return Err(error);
@@ -188,31 +148,25 @@ impl Engine {
     /// Dropping the [`Execution`] does not stop the cell; [`Interrupter::interrupt`] does.
     pub fn execute(&self, code: &str) -> Execution {
         let (events_tx, events) = mpsc::channel(EVENTS);
-        let command = Command::Execute {
-            code: code.to_owned(),
-            events: events_tx,
-        };
+        let command = Command::Execute { code: code.to_owned(), events: events_tx };
         let commands = self.commands.clone();
         // Kept in order by the channel; a full one waits in a task of its own.
         if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(command) {
             let commands = commands.clone();
             tokio::spawn(async move { drop(commands.send(command).await) });
         }
-        Execution {
-            events,
-            commands,
-            ended: false,
-        }
+        Execution { events, commands, ended: false }
     }
 
     /// A handle that interrupts the running cell, for a signal handler or another task.
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter {
-            commands: self.commands.clone(),
-        }
+        Interrupter { commands: self.commands.clone() }
     }
 
     /// Forgets all variables and definitions and keeps what is compiled: the next cell finds a fresh session.
+    ///
+    /// # Errors
+    /// The preload could not be added again; the engine is then of no more use.
     pub async fn clear(&self) -> Result<(), CellError> {
         let mut execution = self.execute(":clear");
         loop {
@@ -227,28 +181,14 @@ impl Engine {
     /// What can be inserted at a position, in UTF-8 bytes. Waits while a cell runs.
     pub async fn complete(&self, code: &str, position: usize) -> Completions {
         let (answer, answered) = oneshot::channel();
-        let _ = self
-            .commands
-            .send(Command::Complete {
-                code: code.to_owned(),
-                position,
-                answer,
-            })
-            .await;
+        let _ = self.commands.send(Command::Complete { code: code.to_owned(), position, answer }).await;
         answered.await.unwrap_or_default()
     }
 
     /// Plain text and HTML about what stands before a position, in UTF-8 bytes. Waits while a cell runs.
     pub async fn inspect(&self, code: &str, position: usize) -> Option<(String, String)> {
         let (answer, answered) = oneshot::channel();
-        let _ = self
-            .commands
-            .send(Command::Inspect {
-                code: code.to_owned(),
-                position,
-                answer,
-            })
-            .await;
+        let _ = self.commands.send(Command::Inspect { code: code.to_owned(), position, answer }).await;
         answered.await.ok().flatten()
     }
 
@@ -314,14 +254,8 @@ async fn wait_until_ready(
     let total = Preload::crates();
     let mut done = 0;
     loop {
-        let timeout = || ErrorKind::Timeout {
-            what: "starting the evaluator",
-            seconds: limit.as_secs(),
-        };
-        match tokio::time::timeout_at(deadline, startup.recv())
-            .await
-            .map_err(|_| timeout())?
-        {
+        let timeout = || ErrorKind::Timeout { what: "starting the evaluator", seconds: limit.as_secs() };
+        match tokio::time::timeout_at(deadline, startup.recv()).await.map_err(|_| timeout())? {
             Some(Startup::Compiling(line)) => {
                 done += usize::from(line.starts_with("Compiling "));
                 progress(Progress::Compiling { line, done, total });
@@ -336,11 +270,7 @@ async fn wait_until_ready(
 fn start_error(preload: &Preload, message: String) -> Error {
     let path: &Path = &preload.sources();
     if preload.is_cold() {
-        ErrorKind::PreloadFailed {
-            path: path.to_owned(),
-            message,
-        }
-        .into()
+        ErrorKind::PreloadFailed { path: path.to_owned(), message }.into()
     } else {
         ErrorKind::StartFailed { message }.into()
     }

@@ -118,9 +118,9 @@ impl Error {
                 Some("free some space, or set ANTIPHON_CACHE_DIR to a folder on another disk".to_owned())
             }
             ErrorKind::File { .. } => Some("check the folder, or set ANTIPHON_CACHE_DIR to another one".to_owned()),
-            ErrorKind::PreloadFailed { message, .. } if message.contains("No space left") => {
-                Some("free some space (1 GB is enough), or set ANTIPHON_CACHE_DIR to a folder on another disk".to_owned())
-            }
+            ErrorKind::PreloadFailed { message, .. } if message.contains("No space left") => Some(
+                "free some space (1 GB is enough), or set ANTIPHON_CACHE_DIR to a folder on another disk".to_owned(),
+            ),
             ErrorKind::PreloadFailed { .. } => {
                 Some("the preload's folder was removed; run the command again to build it anew".to_owned())
             }
@@ -128,19 +128,9 @@ impl Error {
         }
     }
 
-    pub(crate) fn file(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| {
-            ErrorKind::File {
-                action,
-                path,
-                source,
-            }
-            .into()
-        }
+        move |source| ErrorKind::File { action, path, source }.into()
     }
 
     pub(crate) fn system(action: &'static str) -> impl FnOnce(std::io::Error) -> Self {

@@ -65,13 +65,7 @@ impl CellError {
     pub(crate) fn new(ename: &str, evalue: impl Into<String>) -> Self {
         let evalue = evalue.into();
         let traceback = vec![format!("\u{1b}[1;31m{ename}\u{1b}[0m: {evalue}")];
-        Self {
-            ename: ename.to_owned(),
-            evalue,
-            traceback,
-            diagnostics: Vec::new(),
-            lost_variables: Vec::new(),
-        }
+        Self { ename: ename.to_owned(), evalue, traceback, diagnostics: Vec::new(), lost_variables: Vec::new() }
     }
 
     pub(crate) fn with_lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
@@ -81,8 +75,7 @@ impl CellError {
 
     pub(crate) fn with_lost(mut self, variables: Vec<String>) -> Self {
         if !variables.is_empty() {
-            self.traceback
-                .push(format!("variables that are lost: {}", variables.join(", ")));
+            self.traceback.push(format!("variables that are lost: {}", variables.join(", ")));
         }
         self.lost_variables = variables;
         self

@@ -52,31 +52,19 @@ fn greet(stream: UnixStream) -> Result<Connection, FrameError> {
     let mut stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(LIMIT))?;
-    let hello: Hello =
-        read_frame(&mut stream)?.ok_or(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+    let hello: Hello = read_frame(&mut stream)?.ok_or(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
     if hello.version != VERSION {
         return Err(std::io::Error::from(std::io::ErrorKind::Unsupported).into());
     }
-    let descriptors = if hello.role == Role::Child {
-        Some(receive_descriptors(&stream)?)
-    } else {
-        None
-    };
+    let descriptors = if hello.role == Role::Child { Some(receive_descriptors(&stream)?) } else { None };
     stream.set_read_timeout(None)?;
     stream.set_nonblocking(true)?;
     let stream = UnixStream::from_std(stream)?;
     Ok(match (hello.role, descriptors) {
-        (Role::Child, Some([stdout, stderr, to_evcxr])) => Connection::Child(ChildEnds {
-            pid: hello.pid,
-            alive: stream,
-            stdout,
-            stderr,
-            to_evcxr,
-        }),
-        (Role::Cell, _) => Connection::Cell {
-            pid: hello.pid,
-            stream,
-        },
+        (Role::Child, Some([stdout, stderr, to_evcxr])) => {
+            Connection::Child(ChildEnds { pid: hello.pid, alive: stream, stdout, stderr, to_evcxr })
+        }
+        (Role::Cell, _) => Connection::Cell { pid: hello.pid, stream },
         (Role::Cargo, _) => Connection::Cargo(stream),
         (Role::Host | Role::Child, _) => Connection::Host(stream),
     })
@@ -86,19 +74,12 @@ fn receive_descriptors(stream: &StdStream) -> std::io::Result<[OwnedFd; 3]> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    rustix::net::recvmsg(
-        stream,
-        &mut [IoSliceMut::new(&mut byte)],
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    rustix::net::recvmsg(stream, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let mut descriptors = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
             descriptors.extend(received);
         }
     }
-    descriptors
-        .try_into()
-        .map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidData))
+    descriptors.try_into().map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidData))
 }

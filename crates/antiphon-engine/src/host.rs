@@ -14,8 +14,8 @@ use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION,
-    ToHost, Variable, read_frame, write_frame,
+    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION, ToHost, Variable,
+    read_frame, write_frame,
 };
 use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
@@ -45,10 +45,7 @@ const RICH_RESULTS: &str = "use tokio::EvcxrDisplay;\n";
 
 /// Runs the host; does not return.
 pub(crate) fn main() -> ! {
-    let evaluator = thread::Builder::new()
-        .name("evaluator".to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(run);
+    let evaluator = thread::Builder::new().name("evaluator".to_owned()).stack_size(STACK_BYTES).spawn(run);
     let code = match evaluator.map(thread::JoinHandle::join) {
         Ok(Ok(())) => 0,
         _ => 1,
@@ -57,8 +54,7 @@ pub(crate) fn main() -> ! {
 }
 
 fn run() {
-    let Some(mut stream) = env::var_os(CHANNEL).and_then(|path| UnixStream::connect(path).ok())
-    else {
+    let Some(mut stream) = env::var_os(CHANNEL).and_then(|path| UnixStream::connect(path).ok()) else {
         return;
     };
     let Ok(reader) = stream.try_clone() else {
@@ -77,8 +73,7 @@ fn run() {
     });
     match Host::start(engine.clone(), input) {
         Ok(host) => {
-            *process.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(host.context.process_handle());
+            *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
             host.serve(&requests);
         }
         Err(message) => send(&engine, &FromHost::StartFailed { message }),
@@ -104,10 +99,7 @@ fn listen(
         }
     }
     if let Some(process) = &*process.lock().unwrap_or_else(PoisonError::into_inner) {
-        let _ = process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .kill();
+        let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
     // Usually the engine has removed it; after a SIGKILL nobody else would.
     if let Some(session) = env::var_os(SESSION) {
@@ -139,21 +131,11 @@ impl Host {
         let working_dir = PathBuf::from(variable(WORKING_DIR)?);
         let sources = PathBuf::from(variable(PRELOAD_SOURCES)?);
         let mut child = Command::new(env::current_exe().map_err(|error| error.to_string())?);
-        child
-            .current_dir(&working_dir)
-            .env_remove(ROLE)
-            .env(HOST_PID, std::process::id().to_string());
+        child.current_dir(&working_dir).env_remove(ROLE).env(HOST_PID, std::process::id().to_string());
         if let Some(path) = env::var_os(USER_PATH) {
             child.env("PATH", path);
         }
-        for name in [
-            "CARGO",
-            "RUSTC",
-            "CARGO_HOME",
-            USER_PATH,
-            WORKING_DIR,
-            PRELOAD_SOURCES,
-        ] {
+        for name in ["CARGO", "RUSTC", "CARGO_HOME", USER_PATH, WORKING_DIR, PRELOAD_SOURCES] {
             child.env_remove(name);
         }
         for name in [shim::REAL_CARGO, shim::REAL_RUSTC, shim::USER_CARGO_HOME] {
@@ -164,20 +146,12 @@ impl Host {
         }
         // evcxr reads `evcxr.toml` from the current folder: ours, not one that happens to lie beside the notebook.
         env::set_current_dir(&session).map_err(|error| error.to_string())?;
-        let (context, outputs) =
-            EvalContext::with_subprocess_command(child).map_err(|error| error.to_string())?;
+        let (context, outputs) = EvalContext::with_subprocess_command(child).map_err(|error| error.to_string())?;
         drain(outputs);
         // Relative paths in `:dep` are the user's.
         env::set_current_dir(&working_dir).map_err(|error| error.to_string())?;
         let context = CommandContext::with_eval_context(context);
-        let mut host = Self {
-            context,
-            engine,
-            input,
-            sources,
-            plain_results: false,
-            types: false,
-        };
+        let mut host = Self { context, engine, input, sources, plain_results: false, types: false };
         host.prepare()?;
         Ok(host)
     }
@@ -185,27 +159,16 @@ impl Host {
     /// Adds the preload to a fresh evcxr state.
     fn prepare(&mut self) -> Result<(), String> {
         // `lld` would need other flags than those that the preload was built with; rustc's own default stays.
-        let linker = if on_path("mold") {
-            ""
-        } else {
-            ":linker system\n"
-        };
-        let code = format!(
-            "{linker}{}{PRELUDE}",
-            dependencies::commands(&self.sources.join("crates"))
-        );
+        let linker = if on_path("mold") { "" } else { ":linker system\n" };
+        let code = format!("{linker}{}{PRELUDE}", dependencies::commands(&self.sources.join("crates")));
         self.plain_results = false;
         self.types = false;
-        self.context
-            .execute(&code)
-            .map(drop)
-            .map_err(|error| match error {
-                evcxr::Error::CompilationErrors(errors) => errors
-                    .iter()
-                    .map(|error| format!("{}\n{}", error.message(), error.rendered()))
-                    .collect(),
-                error => error.to_string(),
-            })
+        self.context.execute(&code).map(drop).map_err(|error| match error {
+            evcxr::Error::CompilationErrors(errors) => {
+                errors.iter().map(|error| format!("{}\n{}", error.message(), error.rendered())).collect()
+            }
+            error => error.to_string(),
+        })
     }
 
     fn serve(mut self, requests: &Receiver<ToHost>) {
@@ -226,26 +189,15 @@ impl Host {
 
     fn answer(&mut self, request: ToHost) -> FromHost {
         match request {
-            ToHost::Execute { id, code } => FromHost::Executed {
-                id,
-                result: self.execute(&code),
-            },
-            ToHost::Complete { id, code, position } => FromHost::Completed {
-                id,
-                completions: self.complete(&code, position).unwrap_or_default(),
-            },
-            ToHost::Inspect { id, code, position } => {
-                let text = guarded(|| self.context.hover_at(&code, position).ok())
-                    .ok()
-                    .flatten();
-                FromHost::Inspected {
-                    id,
-                    text: text.filter(|(text, _)| text != "No documentation found"),
-                }
+            ToHost::Execute { id, code } => FromHost::Executed { id, result: self.execute(&code) },
+            ToHost::Complete { id, code, position } => {
+                FromHost::Completed { id, completions: self.complete(&code, position).unwrap_or_default() }
             }
-            ToHost::InputReply { .. } => FromHost::Note {
-                text: "an input that nobody asked for".to_owned(),
-            },
+            ToHost::Inspect { id, code, position } => {
+                let text = guarded(|| self.context.hover_at(&code, position).ok()).ok().flatten();
+                FromHost::Inspected { id, text: text.filter(|(text, _)| text != "No documentation found") }
+            }
+            ToHost::InputReply { .. } => FromHost::Note { text: "an input that nobody asked for".to_owned() },
         }
     }
 
@@ -259,8 +211,7 @@ impl Host {
             let (name, argument) = command.split_once(' ').unwrap_or((&command, ""));
             match name {
                 ":quit" => {
-                    let message =
-                        "`:quit` has no meaning here: close the front end instead".to_owned();
+                    let message = "`:quit` has no meaning here: close the front end instead".to_owned();
                     return Err(ExecuteError::Other { message });
                 }
                 ":clear" => {
@@ -268,7 +219,7 @@ impl Host {
                     code = code.replacen(":clear", "", 1);
                 }
                 ":fmt" => {
-                    self.plain_results = self.types || !["", "{:?}"].contains(&argument.trim())
+                    self.plain_results = self.types || !["", "{:?}"].contains(&argument.trim());
                 }
                 ":types" => {
                     self.types = !self.types;
@@ -277,68 +228,36 @@ impl Host {
                 _ => continue,
             }
             if name != ":clear" {
-                let results = if self.plain_results {
-                    PLAIN_RESULTS
-                } else {
-                    RICH_RESULTS
-                };
+                let results = if self.plain_results { PLAIN_RESULTS } else { RICH_RESULTS };
                 self.evaluate(results)?;
             }
         }
         let executed = self.evaluate(&code)?;
-        Ok(if executed.content.is_empty() {
-            Executed {
-                content: cleared.content,
-                ..executed
-            }
-        } else {
-            executed
-        })
+        Ok(if executed.content.is_empty() { Executed { content: cleared.content, ..executed } } else { executed })
     }
 
     fn clear(&mut self) -> Result<Executed, ExecuteError> {
         let executed = self.evaluate(":clear")?;
-        self.prepare()
-            .map_err(|message| ExecuteError::Other { message })?;
+        self.prepare().map_err(|message| ExecuteError::Other { message })?;
         Ok(executed)
     }
 
     fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
-        let before: Vec<String> = self
-            .context
-            .variables_and_types()
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        let Self {
-            context,
-            engine,
-            input,
-            ..
-        } = self;
+        let before: Vec<String> = self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+        let Self { context, engine, input, .. } = self;
         let mut callbacks = EvalCallbacks {
             input_reader: &|request| {
-                send(
-                    engine,
-                    &FromHost::InputRequest {
-                        prompt: request.prompt,
-                        password: request.is_password,
-                    },
-                );
+                send(engine, &FromHost::InputRequest { prompt: request.prompt, password: request.is_password });
                 input.recv().unwrap_or_default()
             },
         };
         match guarded(|| context.execute_with_callbacks(code, &mut callbacks)) {
             Ok(Ok(outputs)) => Ok(self.executed(outputs)),
-            Ok(Err(evcxr::Error::CompilationErrors(errors))) => {
-                Err(diagnostics::compile_error(&errors, code))
+            Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
+            Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
+                Err(ExecuteError::ChildDied { message, lost_variables: before })
             }
-            Ok(Err(evcxr::Error::SubprocessTerminated(message))) => Err(ExecuteError::ChildDied {
-                message,
-                lost_variables: before,
-            }),
-            Ok(Err(error)) => Err(ExecuteError::Other {
-                message: error.to_string(),
-            }),
+            Ok(Err(error)) => Err(ExecuteError::Other { message: error.to_string() }),
             Err(message) => Err(ExecuteError::EvaluatorPanicked { message }),
         }
     }
@@ -346,16 +265,11 @@ impl Host {
     fn executed(&self, outputs: EvalOutputs) -> Executed {
         let content = outputs.content_by_mime_type.into_iter();
         Executed {
-            content: content
-                .map(|(mime_type, text)| (mime_type, Value::String(text)))
-                .collect(),
+            content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect(),
             variables: self
                 .context
                 .variables_and_types()
-                .map(|(name, type_name)| Variable {
-                    name: name.to_owned(),
-                    type_name: type_name.to_owned(),
-                })
+                .map(|(name, type_name)| Variable { name: name.to_owned(), type_name: type_name.to_owned() })
                 .collect(),
         }
     }
@@ -367,11 +281,7 @@ impl Host {
             label: item.label,
             kind: item.kind.to_owned(),
         });
-        Some(Completions {
-            items: items.collect(),
-            start: found.start_offset,
-            end: found.end_offset,
-        })
+        Some(Completions { items: items.collect(), start: found.start_offset, end: found.end_offset })
     }
 }
 
@@ -379,9 +289,7 @@ impl Host {
 fn commands(code: &str) -> impl Iterator<Item = &str> {
     code.lines()
         .map(str::trim)
-        .take_while(|line| {
-            line.is_empty() || line.starts_with("//") || line.starts_with([':', '!'])
-        })
+        .take_while(|line| line.is_empty() || line.starts_with("//") || line.starts_with([':', '!']))
         .filter(|line| line.starts_with(':'))
 }
 
@@ -400,10 +308,7 @@ fn drain(outputs: EvalContextOutputs) {
 /// Runs evcxr and gives a panic's message instead of ending.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
-        let text = payload
-            .downcast_ref::<&'static str>()
-            .map(|text| (*text).to_owned());
-        text.or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned())
+        let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
     })
 }

@@ -74,13 +74,7 @@ impl HostProcess {
     pub(crate) fn spawn(command: HostCommand) -> Result<Self, Error> {
         let mut child = command.spawn()?;
         let stderr = collect_stderr(&mut child);
-        Ok(Self {
-            command,
-            child,
-            stderr,
-            connection: None,
-            waiting: Vec::new(),
-        })
+        Ok(Self { command, child, stderr, connection: None, waiting: Vec::new() })
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -129,10 +123,7 @@ impl HostProcess {
     pub(crate) async fn shut_down(&mut self) {
         // The end of the connection is the host's signal to end.
         self.connection = None;
-        if tokio::time::timeout(SHUTDOWN_LIMIT, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(SHUTDOWN_LIMIT, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
     }
@@ -140,16 +131,9 @@ impl HostProcess {
 
 fn describe(status: std::io::Result<ExitStatus>, words: &str) -> String {
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    let words: Vec<&str> = words
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let words: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &words[words.len().saturating_sub(5)..];
-    if last.is_empty() {
-        status
-    } else {
-        format!("{status}: {}", last.join(" / "))
-    }
+    if last.is_empty() { status } else { format!("{status}: {}", last.join(" / ")) }
 }
 
 /// Keeps the end of what the host says on standard error.
@@ -208,11 +192,7 @@ impl FrameWriter {
 }
 
 async fn read<F: DeserializeOwned>(reader: &mut OwnedReadHalf) -> Option<F> {
-    let length = reader
-        .read_u32_le()
-        .await
-        .ok()
-        .filter(|&length| length <= MAX_FRAME_BYTES)?;
+    let length = reader.read_u32_le().await.ok().filter(|&length| length <= MAX_FRAME_BYTES)?;
     let mut body = vec![0; length as usize];
     reader.read_exact(&mut body).await.ok()?;
     decode(&body).ok()

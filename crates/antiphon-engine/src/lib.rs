@@ -32,6 +32,7 @@ mod supervisor;
 mod toolchain;
 mod traceback;
 mod tree;
+mod wake;
 
 pub use antiphon_channel::{Completion, Completions, Display, Variable};
 pub use engine::{Engine, Execution, Interrupter};

@@ -46,11 +46,7 @@ pub enum PreloadState {
 /// Looks for the preload of a compiler, without building it.
 pub fn preload_state(cache_dir: &Path, toolchain: &Toolchain) -> PreloadState {
     let folder = folder(cache_dir, toolchain);
-    if folder.join(COMPLETE).is_file() {
-        PreloadState::Ready(folder)
-    } else {
-        PreloadState::Missing(folder)
-    }
+    if folder.join(COMPLETE).is_file() { PreloadState::Ready(folder) } else { PreloadState::Missing(folder) }
 }
 
 /// A preload in use, locked against removal.
@@ -64,20 +60,13 @@ pub struct Preload {
 
 impl Preload {
     /// Opens the preload, and waits for another process that builds it.
-    pub(crate) fn open(
-        cache_dir: &Path,
-        toolchain: &Toolchain,
-        progress: ProgressFn<'_>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(cache_dir: &Path, toolchain: &Toolchain, progress: ProgressFn<'_>) -> Result<Self, Error> {
         let folder = folder(cache_dir, toolchain);
         let lock_path = folder.with_extension("lock");
         let parent = cache_dir.join("preload");
         fs::create_dir_all(&parent).map_err(Error::file("create", &parent))?;
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .open(&lock_path)
-            .map_err(Error::file("open", &lock_path))?;
+        let lock =
+            File::options().create(true).append(true).open(&lock_path).map_err(Error::file("open", &lock_path))?;
         let locking = |result: std::io::Result<()>| result.map_err(Error::file("lock", &lock_path));
         loop {
             match lock.try_lock_shared() {
@@ -91,15 +80,9 @@ impl Preload {
             let complete = folder.join(COMPLETE);
             if complete.is_file() {
                 // Its age says when it was used last.
-                let _ = File::options()
-                    .append(true)
-                    .open(&complete)
-                    .and_then(|file| file.set_modified(SystemTime::now()));
-                return Ok(Self {
-                    folder,
-                    lock,
-                    cold: false,
-                });
+                let _ =
+                    File::options().append(true).open(&complete).and_then(|file| file.set_modified(SystemTime::now()));
+                return Ok(Self { folder, lock, cold: false });
             }
             locking(lock.unlock())?;
             if lock.try_lock().is_ok() {
@@ -107,11 +90,7 @@ impl Preload {
                     locking(lock.unlock())?;
                     continue;
                 }
-                let preload = Self {
-                    folder,
-                    lock,
-                    cold: true,
-                };
+                let preload = Self { folder, lock, cold: true };
                 preload.write_sources()?;
                 return Ok(preload);
             }
@@ -148,39 +127,24 @@ impl Preload {
             let path = context_dir.join("Cargo.lock");
             return tree::write(&path, lock_file()).map_err(Error::file("write", path));
         }
-        let copy = |name: &str| -> std::io::Result<()> {
-            fs::copy(self.folder.join(name), context_dir.join(name)).map(drop)
-        };
+        let copy =
+            |name: &str| -> std::io::Result<()> { fs::copy(self.folder.join(name), context_dir.join(name)).map(drop) };
         copy("Cargo.lock").map_err(Error::file("read", self.folder.join("Cargo.lock")))?;
-        tree::link(
-            &self.folder.join("target"),
-            &context_dir.join("target"),
-            &|_| true,
-        )
-        .map_err(Error::file("copy", &self.folder))
+        tree::link(&self.folder.join("target"), &context_dir.join("target"), &|_| true)
+            .map_err(Error::file("copy", &self.folder))
     }
 
     /// Keeps what a session that was started cold has built.
     pub(crate) fn complete(&mut self, context_dir: &Path) -> Result<(), Error> {
-        tree::link(
-            &context_dir.join("target"),
-            &self.folder.join("target"),
-            &is_of_dependencies,
-        )
-        .map_err(Error::file("copy", &self.folder))?;
-        fs::copy(
-            context_dir.join("Cargo.lock"),
-            self.folder.join("Cargo.lock"),
-        )
-        .map_err(Error::file("copy", self.folder.join("Cargo.lock")))?;
+        tree::link(&context_dir.join("target"), &self.folder.join("target"), &is_of_dependencies)
+            .map_err(Error::file("copy", &self.folder))?;
+        fs::copy(context_dir.join("Cargo.lock"), self.folder.join("Cargo.lock"))
+            .map_err(Error::file("copy", self.folder.join("Cargo.lock")))?;
         let complete = self.folder.join(COMPLETE);
         fs::write(&complete, "").map_err(Error::file("write", complete))?;
         self.cold = false;
         // Others may use it now.
-        self.lock
-            .unlock()
-            .and_then(|()| self.lock.lock_shared())
-            .map_err(Error::file("lock", &self.folder))?;
+        self.lock.unlock().and_then(|()| self.lock.lock_shared()).map_err(Error::file("lock", &self.folder))?;
         self.remove_unused();
         Ok(())
     }
@@ -191,24 +155,14 @@ impl Preload {
     }
 
     fn remove_unused(&self) {
-        let Some(entries) = self
-            .folder
-            .parent()
-            .and_then(|folder| fs::read_dir(folder).ok())
-        else {
+        let Some(entries) = self.folder.parent().and_then(|folder| fs::read_dir(folder).ok()) else {
             return;
         };
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-            let used = path
-                .join(COMPLETE)
-                .metadata()
-                .and_then(|metadata| metadata.modified());
+            let used = path.join(COMPLETE).metadata().and_then(|metadata| metadata.modified());
             let unused = used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > UNUSED_AFTER));
             let lock_path = path.with_extension("lock");
-            if unused
-                && path != self.folder
-                && File::open(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok())
-            {
+            if unused && path != self.folder && File::open(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok()) {
                 tree::remove(&path);
                 let _ = fs::remove_file(lock_path);
             }
@@ -229,27 +183,17 @@ impl Drop for Preload {
 pub(crate) fn locked_version(name: &str) -> Option<Version> {
     let lock = lock_file().parse::<toml::Table>().ok()?;
     let packages = lock.get("package")?.as_array()?;
-    let versions = packages
-        .iter()
-        .filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
-    versions
-        .filter_map(|package| Version::parse(package.get("version")?.as_str()?).ok())
-        .max()
+    let versions = packages.iter().filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
+    versions.filter_map(|package| Version::parse(package.get("version")?.as_str()?).ok()).max()
 }
 
 fn lock_file() -> &'static str {
-    SOURCES
-        .iter()
-        .find(|(name, _)| *name == "Cargo.lock")
-        .map_or("", |(_, text)| text)
+    SOURCES.iter().find(|(name, _)| *name == "Cargo.lock").map_or("", |(_, text)| text)
 }
 
 /// Leaves out what belongs to the session's own crate, `ctx`.
 fn is_of_dependencies(name: &str) -> bool {
-    !(name == "incremental"
-        || name.starts_with("ctx-")
-        || name.starts_with("libctx")
-        || name.starts_with("libcode_"))
+    !(name == "incremental" || name.starts_with("ctx-") || name.starts_with("libctx") || name.starts_with("libcode_"))
 }
 
 fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
@@ -260,7 +204,5 @@ fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
     SOURCES.hash(&mut hasher);
     CARGO_CONFIG.hash(&mut hasher);
     dependencies::manifest_entries(Path::new("")).hash(&mut hasher);
-    cache_dir
-        .join("preload")
-        .join(format!("{:016x}", hasher.finish()))
+    cache_dir.join("preload").join(format!("{:016x}", hasher.finish()))
 }

@@ -33,10 +33,7 @@ pub fn process_hook() {
 }
 
 /// Ends this process. The helpers' only way out, as their `main` belongs to a front end.
-#[expect(
-    clippy::exit,
-    reason = "a helper process ends here, not in the front end's main"
-)]
+#[expect(clippy::exit, reason = "a helper process ends here, not in the front end's main")]
 pub(crate) fn exit(code: i32) -> ! {
     std::process::exit(code)
 }

@@ -41,12 +41,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(
-        id: u64,
-        code: String,
-        events: mpsc::Sender<Event>,
-        started: Instant,
-    ) -> Self {
+    pub(crate) fn new(id: u64, code: String, events: mpsc::Sender<Event>, started: Instant) -> Self {
         Self {
             id,
             code,
@@ -97,18 +92,11 @@ impl Run {
 
     /// Adds content in evcxr's form; types that follow each other are one bundle.
     pub(crate) fn push_content(&mut self, mime_type: String, content: String) {
-        if self
-            .bundle
-            .as_ref()
-            .is_some_and(|bundle| bundle.data.contains_key(&mime_type))
-        {
+        if self.bundle.as_ref().is_some_and(|bundle| bundle.data.contains_key(&mime_type)) {
             self.settle_bundle(false);
         }
         let content = mime_content(&mime_type, content);
-        self.bundle
-            .get_or_insert_default()
-            .data
-            .insert(mime_type, content);
+        self.bundle.get_or_insert_default().data.insert(mime_type, content);
     }
 
     /// How long a bundle may wait for another MIME type, if there is one. In a cell that ends with an expression it may
@@ -121,8 +109,7 @@ impl Run {
 
     pub(crate) fn settle_bundle(&mut self, result: bool) {
         if let Some(bundle) = self.bundle.take() {
-            self.waiting
-                .push_back(Event::Display(Display { result, ..bundle }));
+            self.waiting.push_back(Event::Display(Display { result, ..bundle }));
         }
     }
 
@@ -146,16 +133,11 @@ impl Run {
     /// evcxr's marker of a panic or of an early return.
     pub(crate) fn marker_seen(&mut self, line: &[u8]) {
         if line.starts_with(b"EVCXR_PANIC") {
-            self.marked = Some(Outcome::Panicked(PanicInfo {
-                message: "the cell panicked".to_owned(),
-                ..PanicInfo::default()
-            }));
+            self.marked =
+                Some(Outcome::Panicked(PanicInfo { message: "the cell panicked".to_owned(), ..PanicInfo::default() }));
         } else if line.starts_with(b"EVCXR_ERROR") {
             let message = "the cell returned early by `?`; see its standard error".to_owned();
-            self.marked = Some(Outcome::Failed {
-                type_name: String::new(),
-                message,
-            });
+            self.marked = Some(Outcome::Failed { type_name: String::new(), message });
         }
     }
 
@@ -181,10 +163,7 @@ impl Run {
         if lost_variables.is_empty() {
             note.push_str("; no variable was lost");
         } else {
-            note.push_str(&format!(
-                "; variables that are lost: {}",
-                lost_variables.join(", ")
-            ));
+            note.push_str(&format!("; variables that are lost: {}", lost_variables.join(", ")));
         }
         self.push(Event::Note(note));
         true
@@ -196,21 +175,11 @@ impl Run {
         let end = match result {
             Ok(executed) => {
                 if !executed.content.is_empty() {
-                    let data =
-                        executed
-                            .content
-                            .into_iter()
-                            .map(|(mime_type, content)| match content {
-                                Value::String(text) => {
-                                    (mime_type.clone(), mime_content(&mime_type, text))
-                                }
-                                other => (mime_type, other),
-                            });
-                    self.push(Event::Display(Display {
-                        data: data.collect(),
-                        result: true,
-                        ..Display::default()
-                    }));
+                    let data = executed.content.into_iter().map(|(mime_type, content)| match content {
+                        Value::String(text) => (mime_type.clone(), mime_content(&mime_type, text)),
+                        other => (mime_type, other),
+                    });
+                    self.push(Event::Display(Display { data: data.collect(), result: true, ..Display::default() }));
                 }
                 self.end_of_code(generated)
             }
@@ -235,24 +204,14 @@ impl Run {
     }
 
     fn end_of_code(&mut self, generated: &Path) -> End {
-        let told = self
-            .outcome
-            .take()
-            .filter(|outcome| *outcome != Outcome::Finished);
+        let told = self.outcome.take().filter(|outcome| *outcome != Outcome::Finished);
         End::Failed(match told.or_else(|| self.marked.take()) {
             None | Some(Outcome::Finished) => return End::Finished,
-            Some(Outcome::Failed { type_name, message }) => CellError::new(
-                if type_name.is_empty() {
-                    "Error"
-                } else {
-                    &type_name
-                },
-                message,
-            ),
-            Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code),
-            Some(Outcome::Cancelled) => {
-                cancelled("at an `.await`; variables of earlier cells are kept")
+            Some(Outcome::Failed { type_name, message }) => {
+                CellError::new(if type_name.is_empty() { "Error" } else { &type_name }, message)
             }
+            Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code),
+            Some(Outcome::Cancelled) => cancelled("at an `.await`; variables of earlier cells are kept"),
         })
     }
 
@@ -296,10 +255,10 @@ fn mime_content(mime_type: &str, content: String) -> Value {
 pub(crate) fn push_merged(events: &mut VecDeque<Event>, event: Event) {
     match (events.back_mut(), event) {
         (Some(Event::Stdout(last)), Event::Stdout(bytes)) if last.len() < MERGE_BYTES => {
-            last.extend(bytes)
+            last.extend(bytes);
         }
         (Some(Event::Stderr(last)), Event::Stderr(bytes)) if last.len() < MERGE_BYTES => {
-            last.extend(bytes)
+            last.extend(bytes);
         }
         (_, event) => events.push_back(event),
     }

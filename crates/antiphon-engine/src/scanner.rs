@@ -10,15 +10,7 @@ const PANIC: &[u8] = b"EVCXR_PANIC_NOTIFICATION";
 const ERROR: &[u8] = b"EVCXR_ERROR_OCCURRED";
 const CHANGED_TYPE: &[u8] = b"EVCXR_VARIABLE_CHANGED_TYPE:";
 const INPUT: &[u8] = b"EVCXR_INPUT_REQUEST";
-const MARKERS: [&[u8]; 7] = [
-    BEGIN_CONTENT,
-    COMPLETE,
-    PANIC,
-    ERROR,
-    CHANGED_TYPE,
-    INPUT,
-    DISPLAY_MARKER.as_bytes(),
-];
+const MARKERS: [&[u8]; 7] = [BEGIN_CONTENT, COMPLETE, PANIC, ERROR, CHANGED_TYPE, INPUT, DISPLAY_MARKER.as_bytes()];
 
 /// A piece of standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,15 +66,8 @@ impl Scanner {
         }
     }
 
-    fn take_content(
-        &mut self,
-        mime_type: String,
-        rest: &[u8],
-        tokens: &mut Vec<Token>,
-    ) -> Option<usize> {
-        let Some(end) =
-            find(rest, END_CONTENT).filter(|end| rest[end + END_CONTENT.len()..].contains(&b'\n'))
-        else {
+    fn take_content(&mut self, mime_type: String, rest: &[u8], tokens: &mut Vec<Token>) -> Option<usize> {
+        let Some(end) = find(rest, END_CONTENT).filter(|end| rest[end + END_CONTENT.len()..].contains(&b'\n')) else {
             self.content = Some(mime_type);
             return None;
         };
@@ -96,10 +81,7 @@ impl Scanner {
     fn take_line(&mut self, rest: &[u8], tokens: &mut Vec<Token>) -> Option<usize> {
         let Some(start) = find(rest, PREFIX) else {
             // Keep what may be the beginning of a prefix.
-            let held = (1..PREFIX.len())
-                .rev()
-                .find(|&length| rest.ends_with(&PREFIX[..length]))
-                .unwrap_or(0);
+            let held = (1..PREFIX.len()).rev().find(|&length| rest.ends_with(&PREFIX[..length])).unwrap_or(0);
             let free = rest.len() - held;
             if free > 0 {
                 tokens.push(Token::Bytes(rest[..free].to_vec()));
@@ -111,10 +93,7 @@ impl Scanner {
             return Some(start);
         }
         let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
-            if MARKERS
-                .iter()
-                .any(|marker| rest.starts_with(marker) || marker.starts_with(rest))
-            {
+            if MARKERS.iter().any(|marker| rest.starts_with(marker) || marker.starts_with(rest)) {
                 return None;
             }
             tokens.push(Token::Bytes(PREFIX.to_vec()));
@@ -130,14 +109,8 @@ impl Scanner {
             tokens.push(Token::Display);
         } else if line.starts_with(INPUT) {
             let text = String::from_utf8_lossy(line);
-            let prompt = text
-                .split_once(':')
-                .map(|(_, prompt)| prompt.to_owned())
-                .unwrap_or_default();
-            tokens.push(Token::Input {
-                prompt,
-                line: with_end,
-            });
+            let prompt = text.split_once(':').map(|(_, prompt)| prompt.to_owned()).unwrap_or_default();
+            tokens.push(Token::Input { prompt, line: with_end });
         } else if line == PANIC || line == ERROR || line.starts_with(CHANGED_TYPE) {
             tokens.push(Token::ForEvcxr(with_end));
         } else {
@@ -185,14 +158,7 @@ mod tests {
     #[test]
     fn markers_are_found_behind_partial_lines() {
         let tokens = scan(&[b"a\nbEVCXR_EXECUTION_COMPLETE\nc"]);
-        assert_eq!(
-            tokens,
-            [
-                bytes("a\nb"),
-                Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()),
-                bytes("c")
-            ]
-        );
+        assert_eq!(tokens, [bytes("a\nb"), Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()), bytes("c")]);
     }
 
     #[test]
@@ -204,27 +170,17 @@ mod tests {
             expected,
             [
                 bytes("x EVCXR_ y EVCXR_OTHER\n"),
-                Token::Content {
-                    mime_type: "text/html".into(),
-                    content: "<b>\nEVCXR_b</b>".into()
-                },
+                Token::Content { mime_type: "text/html".into(), content: "<b>\nEVCXR_b</b>".into() },
                 bytes("t"),
                 Token::Display,
                 Token::ForEvcxr(b"EVCXR_PANIC_NOTIFICATION\n".to_vec()),
-                Token::Input {
-                    prompt: "at 10:30?".into(),
-                    line: b"EVCXR_INPUT_REQUEST:at 10:30?\n".to_vec()
-                },
+                Token::Input { prompt: "at 10:30?".into(), line: b"EVCXR_INPUT_REQUEST:at 10:30?\n".to_vec() },
                 Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()),
                 bytes("E"),
             ]
         );
         for cut in 0..=whole.len() {
-            assert_eq!(
-                scan(&[&whole[..cut], &whole[cut..]]),
-                expected,
-                "cut at {cut}"
-            );
+            assert_eq!(scan(&[&whole[..cut], &whole[cut..]]), expected, "cut at {cut}");
         }
         assert_eq!(scan(&whole.chunks(1).collect::<Vec<_>>()), expected);
     }

@@ -31,11 +31,7 @@ const CACHE_DIR: &str = "ANTIPHON_CACHE_DIR";
 /// A Unix socket's path has at most 108 bytes, its end included (`unix(7)`); macOS has 104.
 const MAX_SOCKET_PATH: usize = 100;
 /// Where the dynamic linker looks first.
-const LIBRARY_PATH: &str = if cfg!(target_os = "macos") {
-    "DYLD_LIBRARY_PATH"
-} else {
-    "LD_LIBRARY_PATH"
-};
+const LIBRARY_PATH: &str = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 /// A session folder without a lock file may be one that just begins.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -51,14 +47,8 @@ codegen-units = 16
 
 /// Where preloads and sessions live: `ANTIPHON_CACHE_DIR`, else `antiphon` in the user's cache folder.
 pub fn cache_dir() -> PathBuf {
-    let folder = env::var_os(CACHE_DIR)
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
-    folder.unwrap_or_else(|| {
-        dirs::cache_dir()
-            .unwrap_or_else(env::temp_dir)
-            .join("antiphon")
-    })
+    let folder = env::var_os(CACHE_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    folder.unwrap_or_else(|| dirs::cache_dir().unwrap_or_else(env::temp_dir).join("antiphon"))
 }
 
 /// A session's folder, removed on drop.
@@ -72,11 +62,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn create(
-        cache_dir: &Path,
-        preload: &Preload,
-        program: &Path,
-    ) -> Result<Self, Error> {
+    pub(crate) fn create(cache_dir: &Path, preload: &Preload, program: &Path) -> Result<Self, Error> {
         let sessions = cache_dir.join("sessions");
         fs::create_dir_all(&sessions).map_err(Error::file("create", &sessions))?;
         remove_stale(&sessions);
@@ -89,32 +75,18 @@ impl Session {
         alive.lock().map_err(Error::file("lock", &alive_path))?;
         Self::fill(folder.path(), preload, program)?;
         let (socket, socket_dir) = socket_path(folder.path())?;
-        Ok(Self {
-            folder: folder.keep(),
-            socket,
-            _socket_dir: socket_dir,
-            _alive: alive,
-        })
+        Ok(Self { folder: folder.keep(), socket, _socket_dir: socket_dir, _alive: alive })
     }
 
     fn fill(folder: &Path, preload: &Preload, program: &Path) -> Result<(), Error> {
         let context_dir = folder.join("ctx");
         let settings = toml::Table::from_iter([
-            (
-                "tmpdir".to_owned(),
-                toml::Value::String(context_dir.display().to_string()),
-            ),
+            ("tmpdir".to_owned(), toml::Value::String(context_dir.display().to_string())),
             ("opt_level".to_owned(), toml::Value::String("0".to_owned())),
-            (
-                "preserve_vars_on_panic".to_owned(),
-                toml::Value::Boolean(true),
-            ),
+            ("preserve_vars_on_panic".to_owned(), toml::Value::Boolean(true)),
         ]);
         let settings = toml::Table::from_iter([("evcxr".to_owned(), toml::Value::Table(settings))]);
-        for (name, text) in [
-            ("evcxr.toml", settings.to_string().as_str()),
-            (".cargo/config.toml", CARGO_CONFIG),
-        ] {
+        for (name, text) in [("evcxr.toml", settings.to_string().as_str()), (".cargo/config.toml", CARGO_CONFIG)] {
             let path = folder.join(name);
             tree::write(&path, text).map_err(Error::file("write", path))?;
         }
@@ -148,19 +120,10 @@ impl Session {
         path.push(":");
         path.push(&user_path);
         // rustc writes search paths for the folder it links in; cargo and evcxr then move the cell one folder up.
-        let target_libraries = toolchain
-            .sysroot
-            .join("lib/rustlib")
-            .join(toolchain.host())
-            .join("lib");
+        let target_libraries = toolchain.sysroot.join("lib/rustlib").join(toolchain.host()).join("lib");
         let mut libraries = OsString::from(target_libraries);
         libraries.push(":");
-        libraries.push(
-            self.context_dir()
-                .join("target")
-                .join(toolchain.host())
-                .join("debug/deps"),
-        );
+        libraries.push(self.context_dir().join("target").join(toolchain.host()).join("debug/deps"));
         if let Some(users) = env::var_os(LIBRARY_PATH) {
             libraries.push(":");
             libraries.push(users);
@@ -206,12 +169,11 @@ fn remove_stale(sessions: &Path) {
         return;
     };
     for folder in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        let stale = match File::open(folder.join("alive")) {
-            Ok(alive) => alive.try_lock().is_ok(),
-            Err(_) => {
-                let modified = folder.metadata().and_then(|metadata| metadata.modified());
-                modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > GRACE))
-            }
+        let stale = if let Ok(alive) = File::open(folder.join("alive")) {
+            alive.try_lock().is_ok()
+        } else {
+            let modified = folder.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > GRACE))
         };
         if stale {
             tree::remove(&folder);
@@ -238,11 +200,7 @@ impl StockSession {
         let preload = Preload::open(cache_dir, &toolchain, &mut |_| {})?;
         if preload.is_cold() {
             let message = "it is not built yet".to_owned();
-            return Err(ErrorKind::PreloadFailed {
-                path: preload.sources(),
-                message,
-            }
-            .into());
+            return Err(ErrorKind::PreloadFailed { path: preload.sources(), message }.into());
         }
         let session = Session::create(cache_dir, &preload, program)?;
         // evcxr's own start-up file: one `:dep` for each line, then the prelude.
@@ -250,16 +208,10 @@ impl StockSession {
         let mut settings = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
         settings.push_str(&format!("prelude = {:?}\n", crate::host::PRELUDE));
         settings.push_str("[dependencies]\n");
-        settings.push_str(&dependencies::manifest_entries(
-            &preload.sources().join("crates"),
-        ));
+        settings.push_str(&dependencies::manifest_entries(&preload.sources().join("crates")));
         fs::write(&path, settings).map_err(Error::file("write", &path))?;
         let mut env = session.env(&toolchain);
         env.push(("EVCXR_CONFIG_DIR", session.folder.clone().into()));
-        Ok(Self {
-            env,
-            _session: session,
-            _preload: preload,
-        })
+        Ok(Self { env, _session: session, _preload: preload })
     }
 }

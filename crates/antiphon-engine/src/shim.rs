@@ -17,9 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use antiphon_channel::{
-    CHANNEL, FromCargo, Hello, Role, SESSION, ToCargo, read_frame, write_frame,
-};
+use antiphon_channel::{CHANNEL, FromCargo, Hello, Role, SESSION, ToCargo, read_frame, write_frame};
 use serde_json::Value;
 
 use crate::{crate_graph, dependencies, process};
@@ -48,11 +46,8 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
-        (Self::Cargo, "cargo"),
-        (Self::Rustc, "rustc"),
-        (Self::Rustup, "rustup"),
-    ];
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::Cargo, "cargo"), (Self::Rustc, "rustc"), (Self::Rustup, "rustup")];
 }
 
 /// The tool under whose name this process was started in a session.
@@ -60,10 +55,7 @@ pub(crate) fn requested() -> Option<Tool> {
     env::var_os(SESSION)?;
     let name = env::args_os().next()?;
     let name = Path::new(&name).file_name()?.to_owned();
-    Tool::ALL
-        .into_iter()
-        .find(|(_, tool)| name == *tool)
-        .map(|(tool, _)| tool)
+    Tool::ALL.into_iter().find(|(_, tool)| name == *tool).map(|(tool, _)| tool)
 }
 
 /// Runs as a tool; does not return.
@@ -83,9 +75,7 @@ fn rustup(arguments: &[OsString]) -> ! {
         && which == "which"
     {
         let path = match tool.to_str() {
-            Some("cargo") => {
-                env::var_os(SESSION).map(|session| Path::new(&session).join("bin/cargo"))
-            }
+            Some("cargo") => env::var_os(SESSION).map(|session| Path::new(&session).join("bin/cargo")),
             Some("rustc") => env::var_os(REAL_RUSTC).map(PathBuf::from),
             _ => None,
         };
@@ -99,11 +89,7 @@ fn rustup(arguments: &[OsString]) -> ! {
     for folder in env::split_paths(&paths).filter(|folder| Some(folder) != own.as_ref()) {
         if folder.join("rustup").is_file() {
             // Returns only when it fails.
-            drop(
-                real_command(folder.join("rustup").as_os_str())
-                    .args(arguments)
-                    .exec(),
-            );
+            drop(real_command(folder.join("rustup").as_os_str()).args(arguments).exec());
         }
     }
     process::exit(127)
@@ -144,10 +130,7 @@ fn cargo(arguments: &[OsString]) -> Option<i32> {
     let real = env::var_os(REAL_CARGO)?;
     let mut command = real_command(&real);
     command.args(arguments);
-    let subcommand = arguments
-        .iter()
-        .filter_map(|argument| argument.to_str())
-        .find(|text| !text.starts_with('-'));
+    let subcommand = arguments.iter().filter_map(|argument| argument.to_str()).find(|text| !text.starts_with('-'));
     let session = env::var_os(SESSION)?;
     let context_dir = Path::new(&session).join("ctx");
     if env::current_dir().ok()? != context_dir {
@@ -160,21 +143,11 @@ fn cargo(arguments: &[OsString]) -> Option<i32> {
     }
     // For a manifest without the preload cargo would drop the preload's versions from the lock file: before the
     // preload is added, after `:clear`, and for the manifest in which evcxr checks a `:dep`.
-    let lock = if manifest.contains(CELL_PACKAGE) {
-        None
-    } else {
-        fs::read("Cargo.lock").ok()
-    };
+    let lock = if manifest.contains(CELL_PACKAGE) { None } else { fs::read("Cargo.lock").ok() };
     let code = match subcommand {
         Some(subcommand @ ("build" | "check")) => build(command, subcommand),
         // Only rust-analyzer filters by platform.
-        Some("metadata")
-            if arguments
-                .iter()
-                .any(|argument| argument == "--filter-platform") =>
-        {
-            metadata(command)
-        }
+        Some("metadata") if arguments.iter().any(|argument| argument == "--filter-platform") => metadata(command),
         _ => command.status().ok().and_then(|status| status.code()),
     };
     if let Some(lock) = lock {
@@ -188,41 +161,24 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
     let _ = rustix::process::setpgid(None, None);
     let mut engine = Engine::connect();
     if let Some(engine) = &mut engine {
-        let _ = write_frame(
-            &mut engine.stream,
-            &FromCargo::Starting {
-                subcommand: subcommand.to_owned(),
-            },
-        );
+        let _ = write_frame(&mut engine.stream, &FromCargo::Starting { subcommand: subcommand.to_owned() });
         if engine.wait() == ToCargo::Abort {
             return Some(INTERRUPTED);
         }
     }
-    let mut cargo = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
+    let mut cargo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
     let stderr = cargo.stderr.take()?;
-    let reporter = engine
-        .as_ref()
-        .and_then(|engine| engine.stream.try_clone().ok());
+    let reporter = engine.as_ref().and_then(|engine| engine.stream.try_clone().ok());
     let progress = std::thread::spawn(move || report_progress(stderr, reporter));
     let mut stdout = std::io::stdout().lock();
-    for line in BufReader::new(cargo.stdout.take()?)
-        .split(b'\n')
-        .map_while(Result::ok)
-    {
+    for line in BufReader::new(cargo.stdout.take()?).split(b'\n').map_while(Result::ok) {
         if let Some(engine) = &mut engine
             && rebuilt_preload(&line)
         {
             let _ = write_frame(&mut engine.stream, &FromCargo::PreloadRebuilt);
             engine.wait();
         }
-        stdout
-            .write_all(&line)
-            .and_then(|()| stdout.write_all(b"\n"))
-            .ok()?;
+        stdout.write_all(&line).and_then(|()| stdout.write_all(b"\n")).ok()?;
     }
     stdout.flush().ok()?;
     let _ = progress.join();
@@ -233,9 +189,7 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
 fn metadata(mut command: Command) -> Option<i32> {
     let output = command.stderr(Stdio::inherit()).output().ok()?;
     let pruned = crate_graph::prune(&output.stdout);
-    std::io::stdout()
-        .write_all(pruned.as_deref().unwrap_or(&output.stdout))
-        .ok()?;
+    std::io::stdout().write_all(pruned.as_deref().unwrap_or(&output.stdout)).ok()?;
     output.status.code()
 }
 
@@ -246,23 +200,12 @@ fn report_progress(stderr: std::process::ChildStderr, mut engine: Option<UnixStr
         let line = String::from_utf8_lossy(&line);
         eprintln!("{line}");
         let status = line.trim();
-        let of_interest = [
-            "Compiling ",
-            "Downloaded ",
-            "Downloading ",
-            "Blocking ",
-            "Updating ",
-        ];
+        let of_interest = ["Compiling ", "Downloaded ", "Downloading ", "Blocking ", "Updating "];
         if let Some(engine) = &mut engine
             && of_interest.iter().any(|verb| status.starts_with(verb))
             && !status.starts_with("Compiling ctx ")
         {
-            let _ = write_frame(
-                engine,
-                &FromCargo::Progress {
-                    line: status.to_owned(),
-                },
-            );
+            let _ = write_frame(engine, &FromCargo::Progress { line: status.to_owned() });
         }
     }
 }

@@ -4,10 +4,12 @@
 //! evcxr's own end marker, which reaches evcxr only from here, after everything in front of it, all of standard
 //! error that was written by then, and all frames of the cell library were read.
 
+mod output;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use antiphon_channel::{Completions, FromCargo, FromCell, FromHost, ToCargo, ToHost};
+use antiphon_channel::{Completions, FromCargo, FromHost, ToCargo, ToHost};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -15,41 +17,14 @@ use crate::child_link::{ChildLink, ChildWake};
 use crate::event::{CellError, Event};
 use crate::handshake::Connection;
 use crate::host_process::{FrameWriter, HostProcess};
-use crate::run::{Run, push_merged};
-use crate::scanner::Token;
+use crate::run::Run;
+use crate::wake::{Command, Startup, deliver, due, wake};
 
 /// Output between cells is kept for the next cell up to so many events.
 const MAX_STRAY_EVENTS: usize = 10_000;
 
-/// What front ends ask for.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Execute {
-        code: String,
-        events: mpsc::Sender<Event>,
-    },
-    Reply(String),
-    Interrupt,
-    Complete {
-        code: String,
-        position: usize,
-        answer: oneshot::Sender<Completions>,
-    },
-    Inspect {
-        code: String,
-        position: usize,
-        answer: oneshot::Sender<Option<(String, String)>>,
-    },
-    Shutdown,
-}
-
-/// What start-up has come to.
-#[derive(Debug)]
-pub(crate) enum Startup {
-    Compiling(String),
-    Ready,
-    Failed(String),
-}
+/// A frame of one run of cargo, `None` at its end.
+type CargoFrame = (u64, Option<FromCargo>);
 
 /// Everything that can wake the supervisor.
 #[derive(Debug)]
@@ -75,10 +50,7 @@ pub(crate) struct Supervisor {
     pub(crate) ready: bool,
     child: Option<ChildLink>,
     cargo: HashMap<u64, FrameWriter>,
-    cargo_frames: (
-        mpsc::Sender<(u64, Option<FromCargo>)>,
-        mpsc::Receiver<(u64, Option<FromCargo>)>,
-    ),
+    cargo_frames: (mpsc::Sender<CargoFrame>, mpsc::Receiver<CargoFrame>),
     run: Option<Run>,
     queue: VecDeque<(String, mpsc::Sender<Event>)>,
     stray: VecDeque<Event>,
@@ -138,11 +110,7 @@ impl Supervisor {
                     }
                 }
                 Wake::Delivered => {
-                    if self
-                        .run
-                        .as_ref()
-                        .is_some_and(|run| run.ended && run.is_over())
-                    {
+                    if self.run.as_ref().is_some_and(|run| run.ended && run.is_over()) {
                         self.run = None;
                         self.start_next().await;
                     }
@@ -160,8 +128,7 @@ impl Supervisor {
                 }
             }
             let patience = self.run.as_ref().and_then(Run::bundle_patience);
-            self.bundle_due = patience
-                .map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
+            self.bundle_due = patience.map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
         }
         self.shut_down().await;
     }
@@ -192,27 +159,15 @@ impl Supervisor {
             }
             Command::Reply(value) => self.host.send(&ToHost::InputReply { value }).await,
             Command::Interrupt => self.interrupt().await,
-            Command::Complete {
-                code,
-                position,
-                answer,
-            } => {
+            Command::Complete { code, position, answer } => {
                 let id = self.next_id();
                 self.completions.insert(id, answer);
-                self.host
-                    .send(&ToHost::Complete { id, code, position })
-                    .await;
+                self.host.send(&ToHost::Complete { id, code, position }).await;
             }
-            Command::Inspect {
-                code,
-                position,
-                answer,
-            } => {
+            Command::Inspect { code, position, answer } => {
                 let id = self.next_id();
                 self.inspections.insert(id, answer);
-                self.host
-                    .send(&ToHost::Inspect { id, code, position })
-                    .await;
+                self.host.send(&ToHost::Inspect { id, code, position }).await;
             }
             Command::Shutdown => {}
         }
@@ -249,8 +204,7 @@ impl Supervisor {
         }
         if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
             child.interrupt(sequence);
-            self.grace_over
-                .get_or_insert(Instant::now() + self.interrupt_grace);
+            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
         }
     }
 
@@ -270,10 +224,7 @@ impl Supervisor {
             Connection::Cargo(stream) => {
                 let id = self.next_id();
                 let frames = self.cargo_frames.0.clone();
-                self.cargo.insert(
-                    id,
-                    FrameWriter::spawn(stream, move |frame| (id, frame), frames),
-                );
+                self.cargo.insert(id, FrameWriter::spawn(stream, move |frame| (id, frame), frames));
             }
         }
     }
@@ -357,131 +308,9 @@ impl Supervisor {
         }
     }
 
-    fn child_woke(&mut self, wake: ChildWake) {
-        match wake {
-            ChildWake::Stdout => drop(self.pump_stdout()),
-            ChildWake::Stderr => drop(self.pump_stderr()),
-            ChildWake::Cell => self.pump_cell(),
-            ChildWake::Gone => self.bury_child(),
-        }
-    }
-
-    /// Passes on what the child printed. True when that is all for now.
-    fn pump_stdout(&mut self) -> bool {
-        let Some(child) = &mut self.child else {
-            return true;
-        };
-        let mut tokens = Vec::new();
-        let all = child.read_stdout(&mut tokens);
-        for token in tokens {
-            match token {
-                Token::Bytes(bytes) => self.emit(Event::Stdout(bytes)),
-                Token::Content { mime_type, content } => match &mut self.run {
-                    Some(run) => run.push_content(mime_type, content),
-                    None => drop(content),
-                },
-                Token::Display => {
-                    // The frame was written before its marker, so it is there.
-                    self.pump_cell();
-                    if let Some(event) = self.displays.pop_front() {
-                        if matches!(&event, Event::Display(display) if display.result) {
-                            // A result is the last thing that a cell shows.
-                            self.pump_stderr();
-                        }
-                        self.emit(event);
-                    }
-                }
-                Token::Complete(line) => {
-                    self.pump_stderr();
-                    self.pump_cell();
-                    if let Some(run) = &mut self.run {
-                        run.output_complete();
-                    }
-                    self.forward(&line);
-                }
-                Token::Input { prompt, line } => {
-                    let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
-                    self.emit(Event::InputRequest { prompt, password });
-                    self.forward(&line);
-                }
-                Token::ForEvcxr(line) => {
-                    if let Some(run) = &mut self.run {
-                        run.marker_seen(&line);
-                    }
-                    self.forward(&line);
-                }
-            }
-        }
-        all
-    }
-
-    fn pump_stderr(&mut self) -> bool {
-        let Some(child) = &mut self.child else {
-            return true;
-        };
-        let mut bytes = Vec::new();
-        let all = child.read_stderr(&mut bytes);
-        if !bytes.is_empty() {
-            self.emit(Event::Stderr(bytes));
-        }
-        all
-    }
-
-    fn pump_cell(&mut self) {
-        let Some(child) = &mut self.child else { return };
-        for frame in child.read_cell() {
-            match frame {
-                FromCell::Started { sequence } => {
-                    let Some(run) = &mut self.run else { continue };
-                    run.code_started(sequence);
-                    if run.cancelled {
-                        child.interrupt(sequence);
-                        self.grace_over
-                            .get_or_insert(Instant::now() + self.interrupt_grace);
-                    }
-                }
-                FromCell::Finished {
-                    outcome,
-                    run_time_us,
-                    ..
-                } => {
-                    if let Some(run) = &mut self.run {
-                        run.code_finished(outcome, Duration::from_micros(run_time_us));
-                    }
-                }
-                FromCell::Display(display) => self.displays.push_back(Event::Display(display)),
-                FromCell::ClearOutput { wait } => {
-                    self.displays.push_back(Event::ClearOutput { wait })
-                }
-            }
-        }
-    }
-
-    fn forward(&mut self, line: &[u8]) {
-        if let Some(child) = &mut self.child {
-            child.forward(line);
-        }
-    }
-
-    /// The child ended: what it wrote is read to its end, then evcxr may notice.
-    fn bury_child(&mut self) {
-        while !self.pump_stdout() {}
-        while !self.pump_stderr() {}
-        self.child = None;
-    }
-
     fn kill_child(&self) {
         if let Some(child) = &self.child {
             child.kill();
-        }
-    }
-
-    fn emit(&mut self, event: Event) {
-        match self.run.as_mut().filter(|run| !run.ended) {
-            Some(run) => run.push(event),
-            // Between cells: the next one shows it. Beyond the limit a background task that floods is cut.
-            None if self.stray.len() < MAX_STRAY_EVENTS => push_merged(&mut self.stray, event),
-            None => {}
         }
     }
 
@@ -497,11 +326,8 @@ impl Supervisor {
         self.child = None;
         self.completions.clear();
         self.inspections.clear();
-        let error = CellError::new(
-            "EvaluatorDied",
-            format!("the evaluator's process ended: {message}"),
-        )
-        .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
+        let error = CellError::new("EvaluatorDied", format!("the evaluator's process ended: {message}"))
+            .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
         if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
             run.fail(error);
         }
@@ -526,26 +352,5 @@ fn stderr_of(event: Event) -> Vec<u8> {
     match event {
         Event::Stderr(bytes) => bytes,
         _ => Vec::new(),
-    }
-}
-
-async fn wake(child: Option<&ChildLink>) -> ChildWake {
-    match child {
-        Some(child) => child.wake().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn deliver(run: Option<&mut Run>) {
-    match run {
-        Some(run) => run.deliver().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

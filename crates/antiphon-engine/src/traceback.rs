@@ -20,39 +20,25 @@ pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str) -> 
         return error;
     };
     let pointer = |text: &str| {
-        let indent: String = text
-            .chars()
-            .take(column.saturating_sub(1))
-            .map(|c| if c == '\t' { c } else { ' ' })
-            .collect();
+        let indent: String =
+            text.chars().take(column.saturating_sub(1)).map(|c| if c == '\t' { c } else { ' ' }).collect();
         format!("       {indent}\u{1b}[1;31m^\u{1b}[0m")
     };
     // evcxr keeps the lines of a statement as they are, so the text finds the line of the cell.
     let lines = match find_line(source, text) {
         Some(number) => vec![format!("{number:>4} | {text}"), pointer(text)],
         None if text.trim().is_empty() => Vec::new(),
-        None => vec![
-            format!("     | {text}"),
-            pointer(text),
-            "       in code of an earlier cell".to_owned(),
-        ],
+        None => vec![format!("     | {text}"), pointer(text), "       in code of an earlier cell".to_owned()],
     };
     error.with_lines(lines)
 }
 
 fn find_line(source: &str, text: &str) -> Option<usize> {
-    source
-        .lines()
-        .position(|line| line == text)
-        .map(|index| index + 1)
+    source.lines().position(|line| line == text).map(|index| index + 1)
 }
 
 fn split_location(location: &str) -> Option<(&str, usize, usize)> {
     let (rest, column) = location.rsplit_once(':')?;
     let (file, line) = rest.rsplit_once(':')?;
-    Some((
-        file,
-        line.parse().ok().filter(|&line| line > 0)?,
-        column.parse().ok()?,
-    ))
+    Some((file, line.parse().ok().filter(|&line| line > 0)?, column.parse().ok()?))
 }

@@ -30,10 +30,7 @@ pub(crate) fn link(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> io::R
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::copy(from, to)?;
     let modified = from.metadata()?.modified()?;
-    fs::File::options()
-        .write(true)
-        .open(to)?
-        .set_modified(modified)
+    fs::File::options().write(true).open(to)?.set_modified(modified)
 }
 
 /// Writes a file and the folders above it.

@@ -7,9 +7,7 @@
 
 use std::process::ExitCode;
 
-use antiphon_engine::{
-    Engine, Options, PreloadState, StockSession, Toolchain, cache_dir, preload_state,
-};
+use antiphon_engine::{Engine, Options, PreloadState, StockSession, Toolchain, cache_dir, preload_state};
 use anyhow::Context;
 
 /// Set for the stock server in its session.
@@ -31,10 +29,7 @@ async fn serve() -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let toolchain = Toolchain::find(&working_dir)?;
     if let PreloadState::Missing(_) = preload_state(&cache_dir(), &toolchain) {
-        Engine::start(Options::default(), &mut |_| {})
-            .await?
-            .shutdown()
-            .await;
+        Engine::start(Options::default(), &mut |_| {}).await?.shutdown().await;
     }
     let session = StockSession::create(&cache_dir(), &working_dir, &program)?;
     let mut server = tokio::process::Command::new(&program)
@@ -52,7 +47,5 @@ async fn serve() -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(143));
         }
     };
-    Ok(ExitCode::from(
-        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
-    ))
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }

@@ -16,23 +16,14 @@ pub(crate) fn timeout_error(limit: Duration, end: End) -> CellError {
     let evalue = format!("the cell did not end in {} s", limit.as_secs_f64());
     let mut error = cell_error(CELL_TIMEOUT_ERROR, evalue);
     if !lost_variables.is_empty() {
-        error.traceback.push(format!(
-            "variables that are lost: {}",
-            lost_variables.join(", ")
-        ));
+        error.traceback.push(format!("variables that are lost: {}", lost_variables.join(", ")));
     }
-    CellError {
-        lost_variables,
-        ..error
-    }
+    CellError { lost_variables, ..error }
 }
 
 /// For an evaluator that ends without saying how.
 pub(crate) fn evaluator_died() -> CellError {
-    cell_error(
-        "EvaluatorDied",
-        "the evaluator ended without a result".to_owned(),
-    )
+    cell_error("EvaluatorDied", "the evaluator ended without a result".to_owned())
 }
 
 fn cell_error(ename: &str, evalue: String) -> CellError {

@@ -32,58 +32,38 @@ pub struct Job {
 /// A folder that cannot be made, an output that cannot be written, or two inputs with one output.
 pub fn plan(inputs: &[PathBuf], destination: &Destination) -> Result<Vec<Job>, Error> {
     if let Destination::Dir(folder) = destination {
-        std::fs::create_dir_all(folder).map_err(|source| ErrorKind::CreateDir {
-            path: folder.clone(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder).map_err(|source| ErrorKind::CreateDir { path: folder.clone(), source })?;
     }
     let mut inputs_by_output: HashMap<PathBuf, &PathBuf> = HashMap::new();
     let mut jobs = Vec::with_capacity(inputs.len());
     for input in inputs {
         let output = match destination {
             Destination::InPlace => Some(input.clone()),
-            Destination::Dir(folder) => {
-                Some(folder.join(input.file_name().unwrap_or(input.as_os_str())))
-            }
+            Destination::Dir(folder) => Some(folder.join(input.file_name().unwrap_or(input.as_os_str()))),
             Destination::None => None,
         };
         if let Some(output) = &output {
             if let Some(first) = inputs_by_output.insert(real_path(output), input) {
                 let (first, second) = (first.clone(), input.clone());
-                return Err(ErrorKind::SameOutput {
-                    first,
-                    second,
-                    output: output.clone(),
-                }
-                .into());
+                return Err(ErrorKind::SameOutput { first, second, output: output.clone() }.into());
             }
             // A missing input is reported when it is read, as what it is.
             if *destination != Destination::InPlace || input.exists() {
                 check_writable(output)?;
             }
         }
-        jobs.push(Job {
-            input: input.clone(),
-            output,
-        });
+        jobs.push(Job { input: input.clone(), output });
     }
     Ok(jobs)
 }
 
 /// The same for all spellings of a path; the file itself need not exist.
 fn real_path(path: &Path) -> PathBuf {
-    path.canonicalize()
-        .unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-            (Some(folder), Some(name)) => {
-                let folder = if folder.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    folder
-                };
-                folder
-                    .canonicalize()
-                    .map_or_else(|_| path.to_owned(), |folder| folder.join(name))
-            }
-            _ => path.to_owned(),
-        })
+    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            folder.canonicalize().map_or_else(|_| path.to_owned(), |folder| folder.join(name))
+        }
+        _ => path.to_owned(),
+    })
 }

@@ -107,17 +107,15 @@ impl Error {
             ErrorKind::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("check the path; it is relative to the current directory".to_owned())
             }
-            ErrorKind::IsDirectory { path } => Some(format!(
-                "name its notebooks: `{}`",
-                path.join("*.ipynb").display()
-            )),
+            ErrorKind::IsDirectory { path } => {
+                Some(format!("name its notebooks: `{}`", path.join("*.ipynb").display()))
+            }
             ErrorKind::UnsupportedVersion { .. } => {
                 Some("convert it with `jupyter nbconvert --to notebook --nbformat 4`".to_owned())
             }
-            ErrorKind::OtherLanguage { .. } => Some(
-                "if its cells are Rust, choose a Rust kernel for it in Jupyter and save it"
-                    .to_owned(),
-            ),
+            ErrorKind::OtherLanguage { .. } => {
+                Some("if its cells are Rust, choose a Rust kernel for it in Jupyter and save it".to_owned())
+            }
             ErrorKind::SameOutput { .. } => {
                 Some("rename one, or run them with different output directories".to_owned())
             }

@@ -51,9 +51,7 @@ impl Error {
             | ErrorKind::Invalid { .. }
             | ErrorKind::UnsupportedVersion { .. }
             | ErrorKind::OtherLanguage { .. } => ExitCode::INPUT,
-            ErrorKind::SameOutput { .. }
-            | ErrorKind::CreateDir { .. }
-            | ErrorKind::Write { .. } => ExitCode::OUTPUT,
+            ErrorKind::SameOutput { .. } | ErrorKind::CreateDir { .. } | ErrorKind::Write { .. } => ExitCode::OUTPUT,
         }
     }
 }

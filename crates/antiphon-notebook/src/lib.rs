@@ -51,8 +51,6 @@ pub use exit_code::ExitCode;
 pub use notebook::{Cell, CellKind, Notebook};
 pub use options::{RAISES_EXCEPTION, RunOptions, SKIP_EXECUTION};
 pub use read::{parse, read};
-pub use report::{
-    CellOutcome, CellPlace, CellSummary, Outcome, Reporter, RunEvent, Summary, Tolerance,
-};
+pub use report::{CellOutcome, CellPlace, CellSummary, Outcome, Reporter, RunEvent, Summary, Tolerance};
 pub use runner::run;
 pub use terminal::{Terminal, TerminalOptions};

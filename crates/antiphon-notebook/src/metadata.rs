@@ -4,11 +4,7 @@ use serde_json::{Map, Value, json};
 
 const SIMULATED_NOTE: &str = "answers of language models in this notebook are simulated";
 
-pub(crate) fn update(
-    metadata: &mut Map<String, Value>,
-    rustc_version: Option<&str>,
-    simulated: bool,
-) {
+pub(crate) fn update(metadata: &mut Map<String, Value>, rustc_version: Option<&str>, simulated: bool) {
     metadata.insert("language_info".to_owned(), language_info(rustc_version));
     let kernelspec = object(metadata, "kernelspec");
     // One without a name is of no use to anyone.
@@ -17,9 +13,7 @@ pub(crate) fn update(
         kernelspec.insert("display_name".to_owned(), "Rust (antiphon)".into());
     }
     // Quarto finds the language here.
-    kernelspec
-        .entry("language")
-        .or_insert_with(|| "rust".into());
+    kernelspec.entry("language").or_insert_with(|| "rust".into());
     mark_simulated(metadata, simulated);
 }
 

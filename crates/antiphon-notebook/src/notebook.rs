@@ -37,10 +37,7 @@ pub enum CellKind {
 
 impl Notebook {
     pub(crate) fn new(path: &Path, json: Value) -> Self {
-        Self {
-            path: path.to_owned(),
-            json,
-        }
+        Self { path: path.to_owned(), json }
     }
 
     /// Where it was read from.
@@ -64,12 +61,7 @@ impl Notebook {
 
     /// Its cells, in order.
     pub fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
-        let cells = self
-            .json
-            .get("cells")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
+        let cells = self.json.get("cells").and_then(Value::as_array).into_iter().flatten();
         cells.enumerate().map(|(index, json)| Cell { index, json })
     }
 
@@ -79,12 +71,7 @@ impl Notebook {
     }
 
     /// Sets what an execution leaves in a code cell.
-    pub(crate) fn set_result(
-        &mut self,
-        index: usize,
-        execution_count: Option<usize>,
-        outputs: Vec<Value>,
-    ) {
+    pub(crate) fn set_result(&mut self, index: usize, execution_count: Option<usize>, outputs: Vec<Value>) {
         let Some(cell) = self.cell_mut(index) else {
             return;
         };
@@ -132,10 +119,7 @@ impl<'a> Cell<'a> {
 
     /// One of its tags is this one.
     pub fn has_tag(&self, tag: &str) -> bool {
-        let tags = self
-            .json
-            .pointer("/metadata/tags")
-            .and_then(Value::as_array);
+        let tags = self.json.pointer("/metadata/tags").and_then(Value::as_array);
         tags.is_some_and(|tags| tags.iter().any(|t| t == tag))
     }
 
@@ -146,18 +130,12 @@ impl<'a> Cell<'a> {
 
     /// Its outputs. One that the `nbformat` crate cannot read is left out.
     pub fn outputs(&self) -> Vec<Output> {
-        self.outputs_json()
-            .iter()
-            .filter_map(|output| serde_json::from_value(output.clone()).ok())
-            .collect()
+        self.outputs_json().iter().filter_map(|output| serde_json::from_value(output.clone()).ok()).collect()
     }
 
     /// Its outputs as they stand in the file.
     pub fn outputs_json(&self) -> &'a [Value] {
-        self.json
-            .get("outputs")
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.json.get("outputs").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// The whole cell.

@@ -56,34 +56,17 @@ impl Outputs {
 
     /// The cell ended.
     pub(crate) fn finish(&mut self, error: Option<&CellError>) {
-        for (name, rest) in [
-            (STDOUT, self.stdout.finish()),
-            (STDERR, self.stderr.finish()),
-        ] {
+        for (name, rest) in [(STDOUT, self.stdout.finish()), (STDERR, self.stderr.finish())] {
             if let Some(rest) = rest {
                 self.stream(name, rest.encode_utf8(&mut [0; 4]));
             }
         }
-        if let Some(CellError {
-            ename,
-            evalue,
-            traceback,
-            ..
-        }) = error
-        {
+        if let Some(CellError { ename, evalue, traceback, .. }) = error {
             let (ename, evalue, traceback) = (ename.clone(), evalue.clone(), traceback.clone());
-            self.push(Output::Error(ErrorOutput {
-                ename,
-                evalue,
-                traceback,
-            }));
+            self.push(Output::Error(ErrorOutput { ename, evalue, traceback }));
         }
         for output in self.current() {
-            if let Output::Stream {
-                text: MultilineString(text),
-                ..
-            } = output
-            {
+            if let Output::Stream { text: MultilineString(text), .. } = output {
                 *text = write_over(text);
             }
         }
@@ -92,16 +75,10 @@ impl Outputs {
 
     /// The outputs of each cell, as a notebook stores them.
     pub(crate) fn into_json(self) -> impl Iterator<Item = (usize, Vec<Value>)> {
-        let is_empty =
-            |output: &Output| matches!(output, Output::Stream { text, .. } if text.0.is_empty());
+        let is_empty = |output: &Output| matches!(output, Output::Stream { text, .. } if text.0.is_empty());
         self.cells.into_iter().map(move |(cell, outputs)| {
             let outputs = outputs.iter().filter(|output| !is_empty(output));
-            (
-                cell,
-                outputs
-                    .filter_map(|output| serde_json::to_value(output).ok())
-                    .collect(),
-            )
+            (cell, outputs.filter_map(|output| serde_json::to_value(output).ok()).collect())
         })
     }
 
@@ -132,16 +109,10 @@ impl Outputs {
         }
         let clears = self.clear_on_next;
         match self.current().last_mut() {
-            Some(Output::Stream {
-                name: last,
-                text: MultilineString(all),
-            }) if last == name && !clears => {
+            Some(Output::Stream { name: last, text: MultilineString(all) }) if last == name && !clears => {
                 all.push_str(text);
             }
-            _ => self.push(Output::Stream {
-                name: name.to_owned(),
-                text: MultilineString(text.to_owned()),
-            }),
+            _ => self.push(Output::Stream { name: name.to_owned(), text: MultilineString(text.to_owned()) }),
         }
     }
 
@@ -156,13 +127,7 @@ impl Outputs {
     }
 
     fn display(&mut self, display: &Display) {
-        let Display {
-            data,
-            metadata,
-            display_id,
-            update,
-            result,
-        } = display;
+        let Display { data, metadata, display_id, update, result } = display;
         let (data, metadata) = (media(data), metadata.clone());
         if let Some(id) = display_id {
             self.update(id, &data, &metadata);
@@ -172,11 +137,7 @@ impl Outputs {
         }
         let execution_count = ExecutionCount::new(self.execution_count);
         self.push(if *result {
-            Output::ExecuteResult(ExecuteResult {
-                execution_count,
-                data,
-                metadata,
-            })
+            Output::ExecuteResult(ExecuteResult { execution_count, data, metadata })
         } else {
             Output::DisplayData(DisplayData { data, metadata })
         });
@@ -189,11 +150,7 @@ impl Outputs {
     /// Changes what is shown under an id, wherever that is.
     fn update(&mut self, id: &str, data: &Media, metadata: &Map<String, Value>) {
         for (cell, index) in self.displays.get(id).into_iter().flatten() {
-            match self
-                .cells
-                .get_mut(cell)
-                .and_then(|outputs| outputs.get_mut(*index))
-            {
+            match self.cells.get_mut(cell).and_then(|outputs| outputs.get_mut(*index)) {
                 Some(Output::DisplayData(shown)) => {
                     (shown.data, shown.metadata) = (data.clone(), metadata.clone());
                 }
@@ -208,9 +165,5 @@ impl Outputs {
 
 /// A MIME bundle, each type as it is: the typed variants would refuse or trim what they do not know.
 fn media(data: &Map<String, Value>) -> Media {
-    Media::new(
-        data.iter()
-            .map(|(mime, value)| MediaType::Other((mime.clone(), value.clone())))
-            .collect(),
-    )
+    Media::new(data.iter().map(|(mime, value)| MediaType::Other((mime.clone(), value.clone()))).collect())
 }

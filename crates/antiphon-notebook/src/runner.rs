@@ -38,19 +38,8 @@ pub async fn run(
 ) -> Summary {
     let (tasks, blank) = tasks(notebook);
     let path = notebook.path().to_owned();
-    reporter.report(RunEvent::NotebookStarted {
-        path: &path,
-        total: tasks.len(),
-        simulated: options.simulated,
-    });
-    let mut run = Run {
-        evaluator,
-        options,
-        shutdown,
-        reporter,
-        outputs: Outputs::default(),
-        is_stopping: false,
-    };
+    reporter.report(RunEvent::NotebookStarted { path: &path, total: tasks.len(), simulated: options.simulated });
+    let mut run = Run { evaluator, options, shutdown, reporter, outputs: Outputs::default(), is_stopping: false };
     let mut outcome = Outcome::Succeeded;
     let mut cells = Vec::with_capacity(tasks.len());
     let mut execution_count = 0;
@@ -66,38 +55,20 @@ pub async fn run(
             run.execute(task, execution_count).await
         };
         let place = task.place;
-        run.reporter.report(RunEvent::CellFinished {
-            place,
-            outcome: &result,
-            metrics: &metrics,
-        });
+        run.reporter.report(RunEvent::CellFinished { place, outcome: &result, metrics: &metrics });
         let ended = result.ends_run();
-        cells.push(CellSummary {
-            place,
-            outcome: result,
-            metrics,
-        });
+        cells.push(CellSummary { place, outcome: result, metrics });
         if let Some(ended) = ended {
             outcome = ended;
             break;
         }
     }
     let not_run = tasks.len() - cells.len();
-    let summary = Summary {
-        outcome,
-        cells,
-        not_run,
-    };
-    run.reporter.report(RunEvent::NotebookFinished {
-        path: &path,
-        summary: &summary,
-    });
+    let summary = Summary { outcome, cells, not_run };
+    run.reporter.report(RunEvent::NotebookFinished { path: &path, summary: &summary });
     let outputs = run.outputs;
 
-    let stale = tasks
-        .iter()
-        .filter(|task| !task.is_skipped)
-        .map(|task| task.place.index);
+    let stale = tasks.iter().filter(|task| !task.is_skipped).map(|task| task.place.index);
     for index in stale.chain(blank) {
         notebook.set_result(index, None, Vec::new());
     }
@@ -106,8 +77,7 @@ pub async fn run(
         notebook.set_result(index, Some(execution_count), outputs);
     }
     // Outputs that a skipped cell keeps are simulated still.
-    let simulated =
-        options.simulated || (notebook.is_simulated() && tasks.iter().any(|task| task.is_skipped));
+    let simulated = options.simulated || (notebook.is_simulated() && tasks.iter().any(|task| task.is_skipped));
     if let Some(metadata) = notebook.metadata_mut() {
         metadata::update(metadata, options.rustc_version.as_deref(), simulated);
     }
@@ -135,24 +105,16 @@ impl Run<'_> {
     async fn is_stopped(&mut self) -> bool {
         if !self.is_stopping {
             let shutdown = &mut self.shutdown;
-            self.is_stopping = std::future::poll_fn(|context| {
-                Poll::Ready(shutdown.as_mut().poll(context).is_ready())
-            })
-            .await;
+            self.is_stopping =
+                std::future::poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await;
         }
         self.is_stopping
     }
 
     async fn execute(&mut self, task: &Task, execution_count: usize) -> (CellOutcome, Metrics) {
         let place = task.place;
-        let first_line = task
-            .source
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty())
-            .unwrap_or_default();
-        self.reporter
-            .report(RunEvent::CellStarted { place, first_line });
+        let first_line = task.source.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        self.reporter.report(RunEvent::CellStarted { place, first_line });
         self.outputs.begin(place.index, execution_count);
         let (end, metrics, stop) = self.until_end(task).await;
         let error = match (end, stop) {
@@ -201,24 +163,17 @@ impl Run<'_> {
 
     fn tell(&mut self, task: &Task, event: &Event) {
         self.outputs.apply(event);
-        self.reporter.report(RunEvent::Cell {
-            place: task.place,
-            event,
-        });
+        self.reporter.report(RunEvent::Cell { place: task.place, event });
     }
 
     fn outcome(&self, task: &Task, error: Option<CellError>, stop: Option<Stop>) -> CellOutcome {
         match (error, stop) {
             (_, Some(Stop::Shutdown)) => CellOutcome::Interrupted,
             (None, _) => CellOutcome::Succeeded,
-            (Some(error), _) if self.options.allow_errors => {
-                CellOutcome::Tolerated(error, Tolerance::AllowErrors)
-            }
+            (Some(error), _) if self.options.allow_errors => CellOutcome::Tolerated(error, Tolerance::AllowErrors),
             // A cell that is there to show an error is not there to hang.
             (Some(error), Some(Stop::Timeout(_))) => CellOutcome::TimedOut(error),
-            (Some(error), None) if task.may_fail => {
-                CellOutcome::Tolerated(error, Tolerance::RaisesException)
-            }
+            (Some(error), None) if task.may_fail => CellOutcome::Tolerated(error, Tolerance::RaisesException),
             (Some(error), None) => CellOutcome::Failed(error),
         }
     }
@@ -232,7 +187,5 @@ fn input_note(request: &Event) -> Event {
         }
         _ => String::new(),
     };
-    Event::Note(format!(
-        "the cell asked for input{asked}; nobody is there to type, so it got an empty line"
-    ))
+    Event::Note(format!("the cell asked for input{asked}; nobody is there to type, so it got an empty line"))
 }

@@ -34,32 +34,17 @@ impl Screen {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         let color = anstream::AutoStream::choice(&err) != anstream::ColorChoice::Never;
         let shared = out.is_terminal() && err.is_terminal();
-        Self {
-            shared,
-            ..Self::new(Box::new(out), Box::new(err), color)
-        }
+        Self { shared, ..Self::new(Box::new(out), Box::new(err), color) }
     }
 
     pub(crate) fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, color: bool) -> Self {
-        let output = |writer| Output {
-            writer,
-            mid_line: false,
-        };
-        Self {
-            out: output(out),
-            err: output(err),
-            color,
-            shared: false,
-        }
+        let output = |writer| Output { writer, mid_line: false };
+        Self { out: output(out), err: output(err), color, shared: false }
     }
 
     /// Text of ours, coloured if colours are wanted.
     pub(crate) fn paint(&self, style: &str, text: impl fmt::Display) -> String {
-        if self.color {
-            format!("{style}{text}{PLAIN}")
-        } else {
-            text.to_string()
-        }
+        if self.color { format!("{style}{text}{PLAIN}") } else { text.to_string() }
     }
 
     /// A line of ours.
@@ -110,9 +95,6 @@ impl Output {
 
 impl fmt::Debug for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Screen")
-            .field("color", &self.color)
-            .field("shared", &self.shared)
-            .finish_non_exhaustive()
+        f.debug_struct("Screen").field("color", &self.color).field("shared", &self.shared).finish_non_exhaustive()
     }
 }

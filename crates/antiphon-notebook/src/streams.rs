@@ -17,8 +17,7 @@ impl Utf8Decoder {
         while let Some(chunk) = chunks.next() {
             text.push_str(chunk.valid());
             let rest = chunk.invalid();
-            let is_cut =
-                || std::str::from_utf8(rest).is_err_and(|error| error.error_len().is_none());
+            let is_cut = || std::str::from_utf8(rest).is_err_and(|error| error.error_len().is_none());
             if chunks.peek().is_none() && is_cut() {
                 self.pending = rest.to_vec();
             } else if !rest.is_empty() {
@@ -71,11 +70,7 @@ mod tests {
         for cut in 0..=text.len() {
             let mut decoder = Utf8Decoder::default();
             let (first, second) = text.as_bytes().split_at(cut);
-            assert_eq!(
-                decoder.decode(first) + &decoder.decode(second),
-                text,
-                "cut at {cut}"
-            );
+            assert_eq!(decoder.decode(first) + &decoder.decode(second), text, "cut at {cut}");
             assert_eq!(decoder.finish(), None);
         }
     }
@@ -103,9 +98,6 @@ mod tests {
         check("|\u{8}/\u{8}-\u{8}done", "done");
         check("ab\n\u{8}c", "ab\nc");
         check("h\u{e9}\u{8}e", "he");
-        check(
-            "\u{1b}[2K\r\u{1b}[32mok\u{1b}[0m\n",
-            "\u{1b}[32mok\u{1b}[0m\n",
-        );
+        check("\u{1b}[2K\r\u{1b}[32mok\u{1b}[0m\n", "\u{1b}[32mok\u{1b}[0m\n");
     }
 }

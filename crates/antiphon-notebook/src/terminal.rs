@@ -39,22 +39,12 @@ impl Terminal {
     }
 
     /// Prints to any outputs: what cells write to `out`, all else to `err`.
-    pub fn new(
-        out: Box<dyn Write + Send>,
-        err: Box<dyn Write + Send>,
-        color: bool,
-        options: TerminalOptions,
-    ) -> Self {
+    pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, color: bool, options: TerminalOptions) -> Self {
         Self::on(Screen::new(out, err, color), options)
     }
 
     fn on(screen: Screen, options: TerminalOptions) -> Self {
-        Self {
-            screen,
-            options,
-            said_simulated: false,
-            first_result: None,
-        }
+        Self { screen, options, said_simulated: false, first_result: None }
     }
 
     fn cell_event(&mut self, event: &Event) {
@@ -76,23 +66,13 @@ impl Terminal {
     }
 
     fn cell_finished(&mut self, place: CellPlace, outcome: &CellOutcome, metrics: &Metrics) {
-        for line in outcome
-            .error()
-            .into_iter()
-            .flat_map(|error| &error.traceback)
-        {
+        for line in outcome.error().into_iter().flat_map(|error| &error.traceback) {
             self.screen.say_colored(line);
         }
-        let CellPlace {
-            number,
-            total,
-            index,
-        } = place;
+        let CellPlace { number, total, index } = place;
         let cell = format!("[{number}/{total}] cell {}", index + 1);
         if matches!(outcome, CellOutcome::Skipped) {
-            let line = self
-                .screen
-                .paint(DIM, format_args!("{cell} skipped (skip-execution)"));
+            let line = self.screen.paint(DIM, format_args!("{cell} skipped (skip-execution)"));
             return self.screen.say(&line);
         }
         // The start counts for one result, the first of all notebooks.
@@ -101,28 +81,19 @@ impl Terminal {
         }
         let result = match outcome {
             CellOutcome::Succeeded | CellOutcome::Skipped => self.screen.paint(GREEN, "ok"),
-            CellOutcome::Failed(error) | CellOutcome::TimedOut(error) => self
-                .screen
-                .paint(RED, format_args!("failed: {}", error.ename)),
-            CellOutcome::Tolerated(error, Tolerance::AllowErrors) => self.screen.paint(
-                YELLOW,
-                format_args!("failed: {} (errors are allowed)", error.ename),
-            ),
-            CellOutcome::Tolerated(error, Tolerance::RaisesException) => self.screen.paint(
-                YELLOW,
-                format_args!("failed as expected: {} (raises-exception)", error.ename),
-            ),
+            CellOutcome::Failed(error) | CellOutcome::TimedOut(error) => {
+                self.screen.paint(RED, format_args!("failed: {}", error.ename))
+            }
+            CellOutcome::Tolerated(error, Tolerance::AllowErrors) => {
+                self.screen.paint(YELLOW, format_args!("failed: {} (errors are allowed)", error.ename))
+            }
+            CellOutcome::Tolerated(error, Tolerance::RaisesException) => {
+                self.screen.paint(YELLOW, format_args!("failed as expected: {} (raises-exception)", error.ename))
+            }
             CellOutcome::Interrupted => self.screen.paint(RED, "interrupted"),
         };
-        let columns = if self.options.timings {
-            timings::columns(metrics)
-        } else {
-            String::new()
-        };
-        self.screen.say(&format!(
-            "{cell} {result} in {}{columns}",
-            timings::seconds(metrics.total)
-        ));
+        let columns = if self.options.timings { timings::columns(metrics) } else { String::new() };
+        self.screen.say(&format!("{cell} {result} in {}{columns}", timings::seconds(metrics.total)));
     }
 
     fn notebook_finished(&mut self, summary: &Summary) {
@@ -130,10 +101,7 @@ impl Terminal {
             let table = timings::table(&summary.cells);
             self.screen.say(table.trim_end_matches('\n'));
             if let Some(time) = self.first_result.take() {
-                self.screen.say(&format!(
-                    "start to first cell's result: {}",
-                    timings::seconds(time)
-                ));
+                self.screen.say(&format!("start to first cell's result: {}", timings::seconds(time)));
             }
         }
         let not_run = match summary.not_run {
@@ -153,27 +121,18 @@ impl Terminal {
 impl Reporter for Terminal {
     fn report(&mut self, event: RunEvent<'_>) {
         match event {
-            RunEvent::NotebookStarted {
-                path,
-                total,
-                simulated,
-            } => {
+            RunEvent::NotebookStarted { path, total, simulated } => {
                 if simulated && !self.said_simulated {
                     self.said_simulated = true;
                     let line = self.screen.paint(BOLD, "answers are simulated (--sim)");
                     self.screen.say(&line);
                 }
                 let cells = if total == 1 { "cell" } else { "cells" };
-                self.screen
-                    .say(&format!("{}: {total} {cells} to run", path.display()));
+                self.screen.say(&format!("{}: {total} {cells} to run", path.display()));
             }
             RunEvent::CellStarted { .. } => {}
             RunEvent::Cell { event, .. } => self.cell_event(event),
-            RunEvent::CellFinished {
-                place,
-                outcome,
-                metrics,
-            } => self.cell_finished(place, outcome, metrics),
+            RunEvent::CellFinished { place, outcome, metrics } => self.cell_finished(place, outcome, metrics),
             RunEvent::NotebookFinished { summary, .. } => self.notebook_finished(summary),
         }
     }
@@ -184,9 +143,6 @@ fn plain_text(display: &Display) -> String {
     match display.data.get("text/plain") {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
-        None => format!(
-            "[{}]",
-            display.data.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
+        None => format!("[{}]", display.data.keys().cloned().collect::<Vec<_>>().join(", ")),
     }
 }

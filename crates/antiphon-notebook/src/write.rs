@@ -19,13 +19,9 @@ impl Notebook {
         // Sorted already, unless some crate of the build asks serde_json for `preserve_order`.
         json.sort_all_objects();
         let mut bytes = Vec::new();
-        let mut serializer =
-            Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b" "));
+        let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b" "));
         let written = json.serialize(&mut serializer);
-        debug_assert!(
-            written.is_ok(),
-            "a JSON value is always serializable: {written:?}"
-        );
+        debug_assert!(written.is_ok(), "a JSON value is always serializable: {written:?}");
         bytes.push(b'\n');
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -36,13 +32,8 @@ impl Notebook {
     /// # Errors
     /// [`ErrorKind::Write`]: no folder, no permission, no space.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        write_atomically(path, self.to_text().as_bytes()).map_err(|source| {
-            ErrorKind::Write {
-                path: path.to_owned(),
-                source,
-            }
-            .into()
-        })
+        write_atomically(path, self.to_text().as_bytes())
+            .map_err(|source| ErrorKind::Write { path: path.to_owned(), source }.into())
     }
 }
 
@@ -80,18 +71,10 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Error> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let checked = match fs::metadata(&target) {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(metadata) if metadata.permissions().readonly() => {
-            Err(io::ErrorKind::PermissionDenied.into())
-        }
+        Ok(metadata) if metadata.permissions().readonly() => Err(io::ErrorKind::PermissionDenied.into()),
         _ => temporary_file(&folder_of(&target), None).map(drop),
     };
-    checked.map_err(|source| {
-        ErrorKind::Write {
-            path: path.to_owned(),
-            source,
-        }
-        .into()
-    })
+    checked.map_err(|source| ErrorKind::Write { path: path.to_owned(), source }.into())
 }
 
 fn folder_of(path: &Path) -> PathBuf {

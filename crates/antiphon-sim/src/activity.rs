@@ -26,11 +26,7 @@ impl ActivityCounter {
 
     pub(crate) async fn wait_until(&self, mut condition: impl FnMut(&Activity) -> bool) {
         // It cannot fail: `self` holds a sender.
-        let _ = self
-            .0
-            .subscribe()
-            .wait_for(|activity| condition(activity))
-            .await;
+        let _ = self.0.subscribe().wait_for(|activity| condition(activity)).await;
     }
 
     pub(crate) fn request_received(&self) {
@@ -56,17 +52,12 @@ pub(crate) struct Guard {
 impl Guard {
     fn new(counter: &ActivityCounter, field: fn(&mut Activity) -> &mut usize) -> Self {
         counter.0.send_modify(|activity| *field(activity) += 1);
-        Self {
-            counter: counter.clone(),
-            field,
-        }
+        Self { counter: counter.clone(), field }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.counter
-            .0
-            .send_modify(|activity| *(self.field)(activity) -= 1);
+        self.counter.0.send_modify(|activity| *(self.field)(activity) -= 1);
     }
 }

@@ -14,10 +14,7 @@ const INVALID_REQUEST: &str = "invalid_request_error";
 
 /// `GET /v1/models`: any name is accepted, these are examples.
 pub(crate) fn models() -> Value {
-    let models = [
-        ("claude-haiku", "Claude Haiku (simulated)"),
-        ("claude-sonnet", "Claude Sonnet (simulated)"),
-    ];
+    let models = [("claude-haiku", "Claude Haiku (simulated)"), ("claude-sonnet", "Claude Sonnet (simulated)")];
     let data = models.map(|(id, display_name)| {
         json!({"type": "model", "id": id, "display_name": display_name, "created_at": "2023-03-28T00:00:00Z"})
     });
@@ -41,24 +38,16 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
             let message = "Request exceeds the maximum size of 33554432 bytes.";
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
         }
-        Fault::MissingKey => Refusal::new(
-            StatusCode::UNAUTHORIZED,
-            "authentication_error",
-            "x-api-key header is required",
-        ),
-        Fault::UnknownPath { path, .. } => Refusal::new(
-            StatusCode::NOT_FOUND,
-            "not_found_error",
-            format!("Not found: {path}"),
-        ),
-        Fault::WrongMethod { .. } => Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            INVALID_REQUEST,
-            "Method Not Allowed",
-        ),
-        Fault::Field(FieldFault { name, problem }) => {
-            bad_request(format!("{name}: {}", field_message(problem)))
+        Fault::MissingKey => {
+            Refusal::new(StatusCode::UNAUTHORIZED, "authentication_error", "x-api-key header is required")
         }
+        Fault::UnknownPath { path, .. } => {
+            Refusal::new(StatusCode::NOT_FOUND, "not_found_error", format!("Not found: {path}"))
+        }
+        Fault::WrongMethod { .. } => {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, INVALID_REQUEST, "Method Not Allowed")
+        }
+        Fault::Field(FieldFault { name, problem }) => bad_request(format!("{name}: {}", field_message(problem))),
     }
 }
 
@@ -87,11 +76,7 @@ fn field_message(problem: &Problem) -> String {
             format!("List should have at most {maximum} items after validation, not {got}")
         }
         Problem::UnknownValue { known, .. } => {
-            let known = known
-                .iter()
-                .map(|value| format!("'{value}'"))
-                .collect::<Vec<_>>()
-                .join(" or ");
+            let known = known.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(" or ");
             format!("Input should be {known}")
         }
     }

@@ -44,12 +44,7 @@ impl SimBuilder {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
-            settings: Settings {
-                seed: 0,
-                latency: Latency::default(),
-                chunk_gap: None,
-                require_key: false,
-            },
+            settings: Settings { seed: 0, latency: Latency::default(), chunk_gap: None, require_key: false },
         }
     }
 
@@ -101,26 +96,13 @@ impl SimBuilder {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[expect(
-        clippy::unused_async,
-        reason = "it needs a runtime, which an async fn says best"
-    )]
+    #[expect(clippy::unused_async, reason = "it needs a runtime, which an async fn says best")]
     pub async fn start(self) -> io::Result<Sim> {
         if !self.allow_remote && !self.addr.ip().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                BindError::NotLoopback { addr: self.addr },
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, BindError::NotLoopback { addr: self.addr }));
         }
-        Sim::start(self.addr, self.settings).map_err(|source| {
-            io::Error::new(
-                source.kind(),
-                BindError::Listen {
-                    addr: self.addr,
-                    source,
-                },
-            )
-        })
+        Sim::start(self.addr, self.settings)
+            .map_err(|source| io::Error::new(source.kind(), BindError::Listen { addr: self.addr, source }))
     }
 }
 

@@ -19,27 +19,12 @@ pub(crate) struct FieldFault {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Problem {
     Missing,
-    WrongType {
-        expected: Expected,
-        got: &'static str,
-    },
-    TooSmall {
-        minimum: Number,
-        got: Number,
-    },
-    TooLarge {
-        maximum: Number,
-        got: Number,
-    },
+    WrongType { expected: Expected, got: &'static str },
+    TooSmall { minimum: Number, got: Number },
+    TooLarge { maximum: Number, got: Number },
     EmptyArray,
-    ArrayTooLong {
-        maximum: usize,
-        got: usize,
-    },
-    UnknownValue {
-        got: String,
-        known: &'static [&'static str],
-    },
+    ArrayTooLong { maximum: usize, got: usize },
+    UnknownValue { got: String, known: &'static [&'static str] },
 }
 
 /// The type that a field should have.
@@ -80,48 +65,28 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(object: &'a Map<String, Value>, refuse: fn(&Fault) -> Refusal) -> Self {
-        Self {
-            object,
-            prefix: String::new(),
-            refuse,
-        }
+        Self { object, prefix: String::new(), refuse }
     }
 
     /// Reads `value` as an object whose fields are reported with `prefix` and a dot before their
     /// names.
     pub(crate) fn nested(&self, value: &'a Value, prefix: String) -> Result<Self, Refusal> {
         match value {
-            Value::Object(object) => Ok(Self {
-                object,
-                prefix: format!("{prefix}."),
-                refuse: self.refuse,
-            }),
+            Value::Object(object) => Ok(Self { object, prefix: format!("{prefix}."), refuse: self.refuse }),
             other => Err((self.refuse)(&Fault::Field(FieldFault {
                 name: prefix,
-                problem: Problem::WrongType {
-                    expected: Expected::Object,
-                    got: type_name(other),
-                },
+                problem: Problem::WrongType { expected: Expected::Object, got: type_name(other) },
             }))),
         }
     }
 
     /// The error for the field `name`.
     pub(crate) fn fault(&self, name: &str, problem: Problem) -> Refusal {
-        (self.refuse)(&Fault::Field(FieldFault {
-            name: format!("{}{name}", self.prefix),
-            problem,
-        }))
+        (self.refuse)(&Fault::Field(FieldFault { name: format!("{}{name}", self.prefix), problem }))
     }
 
     pub(crate) fn wrong_type(&self, name: &str, expected: Expected, got: &Value) -> Refusal {
-        self.fault(
-            name,
-            Problem::WrongType {
-                expected,
-                got: type_name(got),
-            },
-        )
+        self.fault(name, Problem::WrongType { expected, got: type_name(got) })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
@@ -129,103 +94,54 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<&'a Value, Refusal> {
-        self.get(name)
-            .ok_or_else(|| self.fault(name, Problem::Missing))
+        self.get(name).ok_or_else(|| self.fault(name, Problem::Missing))
     }
 
     pub(crate) fn string(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
-        let text = |value: &'a Value| {
-            value
-                .as_str()
-                .ok_or_else(|| self.wrong_type(name, Expected::String, value))
-        };
+        let text = |value: &'a Value| value.as_str().ok_or_else(|| self.wrong_type(name, Expected::String, value));
         self.get(name).map(text).transpose()
     }
 
     pub(crate) fn required_string(&self, name: &str) -> Result<&'a str, Refusal> {
-        self.string(name)?
-            .ok_or_else(|| self.fault(name, Problem::Missing))
+        self.string(name)?.ok_or_else(|| self.fault(name, Problem::Missing))
     }
 
     /// A string out of a closed list.
-    pub(crate) fn one_of(
-        &self,
-        name: &str,
-        known: &'static [&'static str],
-    ) -> Result<&'a str, Refusal> {
+    pub(crate) fn one_of(&self, name: &str, known: &'static [&'static str]) -> Result<&'a str, Refusal> {
         let got = self.required_string(name)?;
         if known.contains(&got) {
             return Ok(got);
         }
-        Err(self.fault(
-            name,
-            Problem::UnknownValue {
-                got: got.to_owned(),
-                known,
-            },
-        ))
+        Err(self.fault(name, Problem::UnknownValue { got: got.to_owned(), known }))
     }
 
     pub(crate) fn boolean(&self, name: &str) -> Result<bool, Refusal> {
-        let flag = |value: &Value| {
-            value
-                .as_bool()
-                .ok_or_else(|| self.wrong_type(name, Expected::Boolean, value))
-        };
+        let flag = |value: &Value| value.as_bool().ok_or_else(|| self.wrong_type(name, Expected::Boolean, value));
         Ok(self.get(name).map(flag).transpose()?.unwrap_or(false))
     }
 
-    pub(crate) fn integer(
-        &self,
-        name: &str,
-        range: RangeInclusive<i64>,
-    ) -> Result<Option<i64>, Refusal> {
+    pub(crate) fn integer(&self, name: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, Refusal> {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
         // Beyond 64 bits it is out of every range, and which number it was does not matter any
         // more.
         let huge = value.as_u64().map(|_| i64::MAX);
-        let got = value
-            .as_i64()
-            .or(huge)
-            .ok_or_else(|| self.wrong_type(name, Expected::Integer, value))?;
-        self.check_range(
-            name,
-            Number::Integer(got),
-            Number::Integer(*range.start()),
-            Number::Integer(*range.end()),
-        )?;
+        let got = value.as_i64().or(huge).ok_or_else(|| self.wrong_type(name, Expected::Integer, value))?;
+        self.check_range(name, Number::Integer(got), Number::Integer(*range.start()), Number::Integer(*range.end()))?;
         Ok(Some(got))
     }
 
-    pub(crate) fn decimal(
-        &self,
-        name: &str,
-        range: RangeInclusive<f64>,
-    ) -> Result<Option<f64>, Refusal> {
+    pub(crate) fn decimal(&self, name: &str, range: RangeInclusive<f64>) -> Result<Option<f64>, Refusal> {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
-        let got = value
-            .as_f64()
-            .ok_or_else(|| self.wrong_type(name, Expected::Decimal, value))?;
-        self.check_range(
-            name,
-            Number::Decimal(got),
-            Number::Decimal(*range.start()),
-            Number::Decimal(*range.end()),
-        )?;
+        let got = value.as_f64().ok_or_else(|| self.wrong_type(name, Expected::Decimal, value))?;
+        self.check_range(name, Number::Decimal(got), Number::Decimal(*range.start()), Number::Decimal(*range.end()))?;
         Ok(Some(got))
     }
 
-    fn check_range(
-        &self,
-        name: &str,
-        got: Number,
-        minimum: Number,
-        maximum: Number,
-    ) -> Result<(), Refusal> {
+    fn check_range(&self, name: &str, got: Number, minimum: Number, maximum: Number) -> Result<(), Refusal> {
         let less = |left: Number, right: Number| match (left, right) {
             (Number::Integer(left), Number::Integer(right)) => left < right,
             (Number::Decimal(left), Number::Decimal(right)) => left < right,
@@ -254,13 +170,9 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(Vec::new()),
             Some(Value::String(text)) => Ok(vec![text.clone()]),
-            Some(Value::Array(items)) if items.len() > maximum => Err(self.fault(
-                name,
-                Problem::ArrayTooLong {
-                    maximum,
-                    got: items.len(),
-                },
-            )),
+            Some(Value::Array(items)) if items.len() > maximum => {
+                Err(self.fault(name, Problem::ArrayTooLong { maximum, got: items.len() }))
+            }
             Some(Value::Array(items)) => {
                 let text = |item: &Value| match item {
                     Value::String(text) => Ok(text.clone()),

@@ -65,10 +65,7 @@ pub(crate) struct Generator {
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            seen: Mutex::default(),
-        }
+        Self { seed, seen: Mutex::default() }
     }
 
     pub(crate) fn answer(&self, ask: &Ask<'_>) -> Vec<Completion> {
@@ -97,27 +94,14 @@ impl Generator {
 /// Ends `text` where a model would have: at the limit, or before a stop sequence that comes
 /// earlier.
 fn cut(text: &str, sampling: &Sampling) -> Completion {
-    let limit = sampling
-        .max_tokens
-        .map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    let limit = sampling.max_tokens.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
     let within: String = tokens::tokens(text).take(limit).collect();
     let stops = sampling.stop.iter().filter(|stop| !stop.is_empty());
-    let first = stops
-        .filter_map(|stop| within.find(stop.as_str()).map(|at| (at, stop)))
-        .min_by_key(|(at, _)| *at);
+    let first = stops.filter_map(|stop| within.find(stop.as_str()).map(|at| (at, stop))).min_by_key(|(at, _)| *at);
     match first {
-        Some((at, stop)) => Completion {
-            text: within[..at].to_owned(),
-            finish: Finish::StopSequence(stop.clone()),
-        },
-        None if within.len() < text.len() => Completion {
-            text: within,
-            finish: Finish::Length,
-        },
-        None => Completion {
-            text: within,
-            finish: Finish::Complete,
-        },
+        Some((at, stop)) => Completion { text: within[..at].to_owned(), finish: Finish::StopSequence(stop.clone()) },
+        None if within.len() < text.len() => Completion { text: within, finish: Finish::Length },
+        None => Completion { text: within, finish: Finish::Complete },
     }
 }
 
@@ -129,29 +113,14 @@ mod tests {
     fn text_ends_at_the_limit_or_before_the_first_stop_sequence() {
         let check = |max_tokens, stop: &[&str], text: &str, finish| {
             let stop = stop.iter().map(ToString::to_string).collect();
-            let sampling = Sampling {
-                max_tokens,
-                stop,
-                ..Sampling::default()
-            };
-            assert_eq!(
-                cut("\n\nI am well. And you?", &sampling),
-                Completion {
-                    text: text.to_owned(),
-                    finish
-                }
-            );
+            let sampling = Sampling { max_tokens, stop, ..Sampling::default() };
+            assert_eq!(cut("\n\nI am well. And you?", &sampling), Completion { text: text.to_owned(), finish });
         };
         check(None, &[], "\n\nI am well. And you?", Finish::Complete);
         check(Some(7), &[], "\n\nI am well. And you?", Finish::Complete);
         check(Some(3), &[], "\n\nI am well", Finish::Length);
         check(Some(0), &[], "", Finish::Length);
-        check(
-            None,
-            &["And", " well", ""],
-            "\n\nI am",
-            Finish::StopSequence(" well".to_owned()),
-        );
+        check(None, &["And", " well", ""], "\n\nI am", Finish::StopSequence(" well".to_owned()));
         check(Some(2), &[" well"], "\n\nI am", Finish::Length);
         check(None, &["\n"], "", Finish::StopSequence("\n".to_owned()));
     }

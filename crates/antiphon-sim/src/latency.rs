@@ -52,28 +52,21 @@ impl Latency {
         match *self {
             Self::None => Duration::ZERO,
             Self::Constant(latency) => latency,
-            Self::LogNormal { mean, sigma } => {
-                mean.mul_f64((sigma * deviate(seed, call)).exp() / mean_factor(sigma))
-            }
+            Self::LogNormal { mean, sigma } => mean.mul_f64((sigma * deviate(seed, call)).exp() / mean_factor(sigma)),
         }
     }
 }
 
 impl Default for Latency {
     fn default() -> Self {
-        Self::LogNormal {
-            mean: Self::DEFAULT_MEAN,
-            sigma: Self::DEFAULT_SIGMA,
-        }
+        Self::LogNormal { mean: Self::DEFAULT_MEAN, sigma: Self::DEFAULT_SIGMA }
     }
 }
 
 /// The borders between the tenths of a standard normal distribution, cut off at two standard
 /// deviations.
-const BORDERS: [f64; 11] = [
-    -2.0, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621,
-    1.281_552, 2.0,
-];
+const BORDERS: [f64; 11] =
+    [-2.0, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621, 1.281_552, 2.0];
 /// How many calls share one shuffle of the tenths.
 const BLOCK: u64 = 10;
 
@@ -142,21 +135,14 @@ impl FromStr for Latency {
             ["none", ..] => Err("`none` takes no value"),
             ["constant", latency] => Ok(Self::Constant(parse_duration(latency)?)),
             ["constant", ..] => Err("`constant` takes one duration"),
-            ["lognormal", mean] => Ok(Self::LogNormal {
-                mean: parse_duration(mean)?,
-                sigma: Self::DEFAULT_SIGMA,
-            }),
-            ["lognormal", mean, sigma] => Ok(Self::LogNormal {
-                mean: parse_duration(mean)?,
-                sigma: parse_sigma(sigma)?,
-            }),
+            ["lognormal", mean] => Ok(Self::LogNormal { mean: parse_duration(mean)?, sigma: Self::DEFAULT_SIGMA }),
+            ["lognormal", mean, sigma] => {
+                Ok(Self::LogNormal { mean: parse_duration(mean)?, sigma: parse_sigma(sigma)? })
+            }
             ["lognormal", ..] => Err("`lognormal` takes a mean and, optionally, a sigma"),
             _ => Err("unknown distribution"),
         };
-        parse().map_err(|problem| ParseLatencyError {
-            input: input.to_owned(),
-            problem,
-        })
+        parse().map_err(|problem| ParseLatencyError { input: input.to_owned(), problem })
     }
 }
 
@@ -189,11 +175,7 @@ fn parse_duration(text: &str) -> Result<Duration, &'static str> {
 
 fn parse_sigma(text: &str) -> Result<f64, &'static str> {
     let sigma: f64 = text.parse().map_err(|_| "sigma is not a number")?;
-    if (0.0..=2.0).contains(&sigma) {
-        Ok(sigma)
-    } else {
-        Err("sigma must be between 0 and 2")
-    }
+    if (0.0..=2.0).contains(&sigma) { Ok(sigma) } else { Err("sigma must be between 0 and 2") }
 }
 
 #[cfg(test)]
@@ -203,9 +185,7 @@ mod tests {
     use super::Latency;
 
     fn seconds(latency: Latency, seed: u64, calls: std::ops::Range<u64>) -> Vec<f64> {
-        calls
-            .map(|call| latency.draw(seed, call).as_secs_f64())
-            .collect()
+        calls.map(|call| latency.draw(seed, call).as_secs_f64()).collect()
     }
 
     #[test]
@@ -214,10 +194,7 @@ mod tests {
             let mean = Duration::from_millis(577);
             let draws = seconds(Latency::LogNormal { mean, sigma }, 42, 0..10_000);
             let sample_mean = draws.iter().sum::<f64>() / 10_000.0;
-            assert!(
-                (sample_mean / 0.577 - 1.0).abs() < 0.02,
-                "sigma {sigma}: {sample_mean}"
-            );
+            assert!((sample_mean / 0.577 - 1.0).abs() < 0.02, "sigma {sigma}: {sample_mean}");
         }
     }
 
@@ -250,20 +227,11 @@ mod tests {
 
     #[test]
     fn parses_what_the_command_line_takes() {
-        let log_normal = |mean, sigma| Latency::LogNormal {
-            mean: Duration::from_millis(mean),
-            sigma,
-        };
+        let log_normal = |mean, sigma| Latency::LogNormal { mean: Duration::from_millis(mean), sigma };
         for (input, expected) in [
             ("none", Latency::None),
-            (
-                "constant:50ms",
-                Latency::Constant(Duration::from_millis(50)),
-            ),
-            (
-                "constant:1.5s",
-                Latency::Constant(Duration::from_millis(1_500)),
-            ),
+            ("constant:50ms", Latency::Constant(Duration::from_millis(50))),
+            ("constant:1.5s", Latency::Constant(Duration::from_millis(1_500))),
             ("lognormal:577ms", log_normal(577, 0.35)),
             ("lognormal:2s:0.5", log_normal(2_000, 0.5)),
         ] {
@@ -282,20 +250,11 @@ mod tests {
             ("constant", "`constant` takes one duration"),
             ("constant:577", "the duration needs a unit, `ms` or `s`"),
             ("constant:fastms", "the duration is not a number"),
-            (
-                "constant:-1s",
-                "the duration must be between 0 and one hour",
-            ),
-            (
-                "constant:NaNs",
-                "the duration must be between 0 and one hour",
-            ),
+            ("constant:-1s", "the duration must be between 0 and one hour"),
+            ("constant:NaNs", "the duration must be between 0 and one hour"),
             ("lognormal:1s:3", "sigma must be between 0 and 2"),
             ("lognormal:1s:x", "sigma is not a number"),
-            (
-                "lognormal",
-                "`lognormal` takes a mean and, optionally, a sigma",
-            ),
+            ("lognormal", "`lognormal` takes a mean and, optionally, a sigma"),
         ] {
             let error = input.parse::<Latency>().unwrap_err().to_string();
             let expected = format!(

@@ -30,25 +30,13 @@ pub(crate) struct CountedListener {
 
 impl CountedListener {
     /// Binds to `addr`. Connections break as soon as `stop` is true or has lost its sender.
-    pub(crate) fn bind(
-        addr: SocketAddr,
-        activity: ActivityCounter,
-        stop: watch::Receiver<bool>,
-    ) -> io::Result<Self> {
-        let socket = if addr.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
+    pub(crate) fn bind(addr: SocketAddr, activity: ActivityCounter, stop: watch::Receiver<bool>) -> io::Result<Self> {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart on the same port must not wait for the kernel to forget the old connections.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
-        Ok(Self {
-            listener: socket.listen(BACKLOG)?,
-            activity,
-            stop,
-        })
+        Ok(Self { listener: socket.listen(BACKLOG)?, activity, stop })
     }
 }
 
@@ -66,14 +54,7 @@ impl Listener for CountedListener {
             // Either way the server is gone.
             let _ = stop.wait_for(|stop| *stop).await;
         });
-        (
-            CountedStream {
-                stream,
-                stopped,
-                _guard: self.activity.open_connection(),
-            },
-            addr,
-        )
+        (CountedStream { stream, stopped, _guard: self.activity.open_connection() }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -90,11 +71,7 @@ pub(crate) struct CountedStream {
 }
 
 impl AsyncRead for CountedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.stopped.as_mut().poll(cx).is_ready() {
             // A finished future must not be polled again, and hyper may read once more while it
             // closes.
@@ -106,11 +83,7 @@ impl AsyncRead for CountedStream {
 }
 
 impl AsyncWrite for CountedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

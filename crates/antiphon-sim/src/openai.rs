@@ -20,13 +20,7 @@ const INVALID_REQUEST: &str = "invalid_request_error";
 
 /// `GET /v1/models`: any name is accepted, these are examples.
 pub(crate) fn models() -> Value {
-    let names = [
-        "gpt-3.5-turbo",
-        "gpt-3.5-turbo-instruct",
-        "gpt-4o-mini",
-        "gpt-5-mini",
-        "text-davinci-003",
-    ];
+    let names = ["gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4o-mini", "gpt-5-mini", "text-davinci-003"];
     let models = names.map(|name| {
         json!({"id": name, "object": "model", "created": 1_680_000_000, "owned_by": FINGERPRINT, "shutdown_date": null})
     });
@@ -66,37 +60,26 @@ impl Common {
             greedy: temperature == Some(0.0),
         };
         let choices = usize::try_from(choices).unwrap_or(1);
-        Ok(Self {
-            model,
-            choices,
-            sampling,
-            stream: parse_stream(fields)?,
-        })
+        Ok(Self { model, choices, sampling, stream: parse_stream(fields)? })
     }
 }
 
 fn parse_stream(fields: &Fields<'_>) -> Result<Option<Stream>, Refusal> {
     let stream = fields.boolean("stream")?;
     let Some(options) = fields.get("stream_options") else {
-        return Ok(stream.then_some(Stream {
-            include_usage: false,
-        }));
+        return Ok(stream.then_some(Stream { include_usage: false }));
     };
     if !stream {
         let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
         return Err(bad_request(message).with_param("stream_options"));
     }
-    let include_usage = fields
-        .nested(options, "stream_options".to_owned())?
-        .boolean("include_usage")?;
+    let include_usage = fields.nested(options, "stream_options".to_owned())?.boolean("include_usage")?;
     Ok(Some(Stream { include_usage }))
 }
 
 /// The limit on tokens called `name`.
 fn token_limit(fields: &Fields<'_>, name: &str, minimum: i64) -> Result<Option<u64>, Refusal> {
-    Ok(fields
-        .integer(name, minimum..=i64::MAX)?
-        .map(i64::unsigned_abs))
+    Ok(fields.integer(name, minimum..=i64::MAX)?.map(i64::unsigned_abs))
 }
 
 fn finish_reason(finish: &Finish) -> &'static str {
@@ -121,10 +104,7 @@ fn events(head: &Value, choices: Vec<Value>, stream: Stream, usage: Value) -> Ve
         }
         data_event(&chunk)
     };
-    let mut events: Vec<_> = choices
-        .into_iter()
-        .map(|choice| chunk(json!([choice]), Value::Null))
-        .collect();
+    let mut events: Vec<_> = choices.into_iter().map(|choice| chunk(json!([choice]), Value::Null)).collect();
     if stream.include_usage {
         events.push(chunk(json!([]), usage));
     }
@@ -172,9 +152,7 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
              key from https://platform.openai.com/account/api-keys."
                 .to_owned(),
         ),
-        Fault::UnknownPath { method, path } => {
-            new(StatusCode::NOT_FOUND, format!("Invalid URL ({method} {path})"))
-        }
+        Fault::UnknownPath { method, path } => new(StatusCode::NOT_FOUND, format!("Invalid URL ({method} {path})")),
         Fault::WrongMethod { method, path } => {
             let message = format!("Not allowed to {method} on {path}.");
             new(StatusCode::METHOD_NOT_ALLOWED, message).with_code("method_not_supported")
@@ -189,10 +167,7 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
 /// The code and the text for a bad field.
 fn field_message(name: &str, problem: &Problem) -> (&'static str, String) {
     match problem {
-        Problem::Missing => (
-            "missing_required_parameter",
-            format!("Missing required parameter: '{name}'."),
-        ),
+        Problem::Missing => ("missing_required_parameter", format!("Missing required parameter: '{name}'.")),
         Problem::WrongType { expected, got } => {
             let expected = match expected {
                 Expected::String => "a string",
@@ -203,10 +178,7 @@ fn field_message(name: &str, problem: &Problem) -> (&'static str, String) {
                 Expected::StringOrArray => "one of a string or array of strings",
                 Expected::Array => "an array of objects",
             };
-            (
-                "invalid_type",
-                format!("Invalid type for '{name}': expected {expected}, but got {got} instead."),
-            )
+            ("invalid_type", format!("Invalid type for '{name}': expected {expected}, but got {got} instead."))
         }
         Problem::TooSmall { minimum, got } => {
             let (code, kind) = match got {
@@ -214,10 +186,7 @@ fn field_message(name: &str, problem: &Problem) -> (&'static str, String) {
                 Number::Decimal(_) => ("decimal_below_min_value", "decimal"),
             };
             let rule = format!("Expected a value >= {minimum}, but got {got} instead.");
-            (
-                code,
-                format!("Invalid '{name}': {kind} below minimum value. {rule}"),
-            )
+            (code, format!("Invalid '{name}': {kind} below minimum value. {rule}"))
         }
         Problem::TooLarge { maximum, got } => {
             let (code, kind) = match got {
@@ -225,37 +194,20 @@ fn field_message(name: &str, problem: &Problem) -> (&'static str, String) {
                 Number::Decimal(_) => ("decimal_above_max_value", "decimal"),
             };
             let rule = format!("Expected a value <= {maximum}, but got {got} instead.");
-            (
-                code,
-                format!("Invalid '{name}': {kind} above maximum value. {rule}"),
-            )
+            (code, format!("Invalid '{name}': {kind} above maximum value. {rule}"))
         }
         Problem::EmptyArray => {
             let rule = "Expected an array with minimum length 1, but got an empty array instead.";
-            (
-                "empty_array",
-                format!("Invalid '{name}': empty array. {rule}"),
-            )
+            ("empty_array", format!("Invalid '{name}': empty array. {rule}"))
         }
         Problem::ArrayTooLong { maximum, got } => {
-            let rule = format!(
-                "Expected an array with maximum length {maximum}, but got an array with length {got} instead."
-            );
-            (
-                "array_above_max_length",
-                format!("Invalid '{name}': array too long. {rule}"),
-            )
+            let rule =
+                format!("Expected an array with maximum length {maximum}, but got an array with length {got} instead.");
+            ("array_above_max_length", format!("Invalid '{name}': array too long. {rule}"))
         }
         Problem::UnknownValue { got, known } => {
-            let known = known
-                .iter()
-                .map(|value| format!("'{value}'"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            (
-                "invalid_value",
-                format!("Invalid value: '{got}'. Supported values are: {known}."),
-            )
+            let known = known.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
+            ("invalid_value", format!("Invalid value: '{got}'. Supported values are: {known}."))
         }
     }
 }

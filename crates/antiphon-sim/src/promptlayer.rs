@@ -42,29 +42,16 @@ pub(crate) fn log_request(fields: &Fields<'_>, id: u64) -> Result<Value, Refusal
 pub(crate) fn refuse(fault: &Fault) -> Refusal {
     let new = |status, message: String| Refusal::new(status, "error", message);
     match fault {
-        Fault::NotJson => new(
-            StatusCode::BAD_REQUEST,
-            "The request body is not a JSON object.".to_owned(),
-        ),
-        Fault::TooLarge => new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The request body is too large.".to_owned(),
-        ),
-        Fault::MissingKey => new(
-            StatusCode::UNAUTHORIZED,
-            "An API key is required.".to_owned(),
-        ),
+        Fault::NotJson => new(StatusCode::BAD_REQUEST, "The request body is not a JSON object.".to_owned()),
+        Fault::TooLarge => new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".to_owned()),
+        Fault::MissingKey => new(StatusCode::UNAUTHORIZED, "An API key is required.".to_owned()),
         Fault::UnknownPath { path, .. } => new(StatusCode::NOT_FOUND, format!("{path} not found.")),
-        Fault::WrongMethod { method, path } => new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            format!("{method} is not allowed on {path}."),
-        ),
-        Fault::Field(FieldFault {
-            name,
-            problem: Problem::Missing,
-        }) => new(StatusCode::BAD_REQUEST, format!("{name} is required.")),
-        Fault::Field(FieldFault { name, .. }) => {
-            new(StatusCode::BAD_REQUEST, format!("{name} is not valid."))
+        Fault::WrongMethod { method, path } => {
+            new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not allowed on {path}."))
         }
+        Fault::Field(FieldFault { name, problem: Problem::Missing }) => {
+            new(StatusCode::BAD_REQUEST, format!("{name} is required."))
+        }
+        Fault::Field(FieldFault { name, .. }) => new(StatusCode::BAD_REQUEST, format!("{name} is not valid.")),
     }
 }

@@ -26,21 +26,12 @@ pub(crate) fn data_event(data: &Value) -> String {
 
 /// One event of Anthropic's streams, which have the name in both places.
 pub(crate) fn named_event(data: &Value) -> String {
-    format!(
-        "event: {}\ndata: {data}\n\n",
-        data["type"].as_str().unwrap_or("message")
-    )
+    format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or("message"))
 }
 
 /// The body of an error answer, in the provider's shape.
 pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
-    let Refusal {
-        kind,
-        message,
-        param,
-        code,
-        ..
-    } = refusal;
+    let Refusal { kind, message, param, code, .. } = refusal;
     match exchange.provider {
         Provider::OpenAi => {
             json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
@@ -60,36 +51,27 @@ pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Gu
     let headers = headers(&plan, exchange, load);
     let (content_type, body) = match plan.payload {
         Payload::Json(body) => ("application/json", Body::from(body.to_string())),
-        Payload::Events(events) => (
-            "text/event-stream; charset=utf-8",
-            event_stream(events.into(), plan.chunk_gap, in_flight),
-        ),
+        Payload::Events(events) => {
+            ("text/event-stream; charset=utf-8", event_stream(events.into(), plan.chunk_gap, in_flight))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = plan.status;
     response.headers_mut().extend(headers);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 /// Sends one event after the other, with a gap before each but the first.
 fn event_stream(events: VecDeque<String>, gap: Duration, in_flight: Guard) -> Body {
     let state = (events, Duration::ZERO, in_flight);
-    Body::from_stream(stream::unfold(
-        state,
-        move |(mut events, pause, in_flight)| async move {
-            let event = events.pop_front()?;
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            Some((
-                Ok::<_, std::convert::Infallible>(Bytes::from(event)),
-                (events, gap, in_flight),
-            ))
-        },
-    ))
+    Body::from_stream(stream::unfold(state, move |(mut events, pause, in_flight)| async move {
+        let event = events.pop_front()?;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(event)), (events, gap, in_flight)))
+    }))
 }
 
 /// The providers' headers. `load` is how many requests are in flight, which is what the rate limits
@@ -114,23 +96,11 @@ fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, He
             set("openai-version", "2020-10-01".to_owned());
             set("openai-organization", "antiphon-sim".to_owned());
             set("x-ratelimit-limit-requests", REQUESTS.to_string());
-            set(
-                "x-ratelimit-remaining-requests",
-                REQUESTS.saturating_sub(load).to_string(),
-            );
-            set(
-                "x-ratelimit-reset-requests",
-                format!("{}ms", (60_000 * load).div_ceil(REQUESTS)),
-            );
+            set("x-ratelimit-remaining-requests", REQUESTS.saturating_sub(load).to_string());
+            set("x-ratelimit-reset-requests", format!("{}ms", (60_000 * load).div_ceil(REQUESTS)));
             set("x-ratelimit-limit-tokens", TOKENS.to_string());
-            set(
-                "x-ratelimit-remaining-tokens",
-                TOKENS.saturating_sub(tokens).to_string(),
-            );
-            set(
-                "x-ratelimit-reset-tokens",
-                format!("{}ms", (60_000 * tokens).div_ceil(TOKENS)),
-            );
+            set("x-ratelimit-remaining-tokens", TOKENS.saturating_sub(tokens).to_string());
+            set("x-ratelimit-reset-tokens", format!("{}ms", (60_000 * tokens).div_ceil(TOKENS)));
         }
         Provider::Anthropic => {
             let reset = timestamp::rfc3339(timestamp::unix_seconds() + 1);
@@ -156,11 +126,8 @@ const REQUESTS: [&str; 3] = [
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",
 ];
-const TOKENS: [&str; 3] = [
-    "anthropic-ratelimit-tokens-limit",
-    "anthropic-ratelimit-tokens-remaining",
-    "anthropic-ratelimit-tokens-reset",
-];
+const TOKENS: [&str; 3] =
+    ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"];
 const INPUT_TOKENS: [&str; 3] = [
     "anthropic-ratelimit-input-tokens-limit",
     "anthropic-ratelimit-input-tokens-remaining",

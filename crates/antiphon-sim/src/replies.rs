@@ -56,15 +56,9 @@ mod tests {
     #[test]
     fn other_questions_are_quoted_in_part() {
         let answer = |question: &str| reply(question, &mut Random::new(3, &[]));
-        assert_eq!(
-            answer("Name  a\ncolour."),
-            "Let me see. This is a simulated answer to \"Name a colour.\"."
-        );
+        assert_eq!(answer("Name  a\ncolour."), "Let me see. This is a simulated answer to \"Name a colour.\".");
         assert_eq!(answer(" \n"), "Let me see. This is a simulated answer.");
         let long = answer(&"é".repeat(100));
-        assert!(
-            long.ends_with(&format!("\"{}...\".", "é".repeat(48))),
-            "{long}"
-        );
+        assert!(long.ends_with(&format!("\"{}...\".", "é".repeat(48))), "{long}");
     }
 }

@@ -55,10 +55,7 @@ impl RecordedRequest {
         if body_key.is_some() {
             body["api_key"] = Value::from(REDACTED);
         }
-        let mut key_in: Vec<_> = KEY_HEADERS
-            .into_iter()
-            .filter(|name| holds_key(headers, name))
-            .collect();
+        let mut key_in: Vec<_> = KEY_HEADERS.into_iter().filter(|name| holds_key(headers, name)).collect();
         if body_has_key {
             key_in.push("body");
         }
@@ -66,13 +63,7 @@ impl RecordedRequest {
             let value = headers.get(*name)?.to_str().ok()?;
             Some((*name, value.to_owned()))
         });
-        Self {
-            method: method.to_string(),
-            path: path.to_owned(),
-            body,
-            key_in,
-            headers: kept.collect(),
-        }
+        Self { method: method.to_string(), path: path.to_owned(), body, key_in, headers: kept.collect() }
     }
 }
 
@@ -99,9 +90,7 @@ impl RequestLog {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ring.requests.push_back((request, body_len));
         ring.body_bytes += body_len;
-        while ring.requests.len() > CAPACITY
-            || (ring.body_bytes > BODY_BUDGET && ring.requests.len() > 1)
-        {
+        while ring.requests.len() > CAPACITY || (ring.body_bytes > BODY_BUDGET && ring.requests.len() > 1) {
             if let Some((_, body_len)) = ring.requests.pop_front() {
                 ring.body_bytes -= body_len;
             }
@@ -110,10 +99,7 @@ impl RequestLog {
 
     pub(crate) fn to_vec(&self) -> Vec<RecordedRequest> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.requests
-            .iter()
-            .map(|(request, _)| request.clone())
-            .collect()
+        ring.requests.iter().map(|(request, _)| request.clone()).collect()
     }
 }
 
@@ -127,14 +113,8 @@ mod tests {
     #[test]
     fn the_log_is_bounded_in_number_and_size() {
         let log = RequestLog::default();
-        let request = |path: usize| {
-            RecordedRequest::new(
-                &Method::GET,
-                &path.to_string(),
-                &HeaderMap::new(),
-                Value::Null,
-            )
-        };
+        let request =
+            |path: usize| RecordedRequest::new(&Method::GET, &path.to_string(), &HeaderMap::new(), Value::Null);
         for path in 0..CAPACITY + 5 {
             log.push(request(path), 1);
         }
@@ -147,18 +127,12 @@ mod tests {
     #[test]
     fn keys_are_noticed_and_not_kept() {
         let check = |name: &'static str, value: &'static str, body: Value, expected: &[&str]| {
-            let headers =
-                HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
             let request = RecordedRequest::new(&Method::POST, "/", &headers, body);
             assert_eq!(request.key_in, expected, "{name}: {value}");
             assert!(!format!("{request:?}").contains("secret"), "{request:?}");
         };
-        check(
-            "authorization",
-            "Bearer secret",
-            Value::Null,
-            &["authorization"],
-        );
+        check("authorization", "Bearer secret", Value::Null, &["authorization"]);
         check("authorization", "Bearer ", Value::Null, &[]);
         check("x-api-key", "secret", json!({}), &["x-api-key"]);
         check("x-api-key", "", json!([1]), &[]);

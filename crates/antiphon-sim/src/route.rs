@@ -33,9 +33,7 @@ impl Provider {
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         match path {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
-            _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => {
-                Self::Anthropic
-            }
+            _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
             _ => Self::OpenAi,
         }
     }
@@ -72,18 +70,12 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
         "/log-request" => (Method::POST, Endpoint::LogRequest),
         "/health" => (Method::GET, Endpoint::Health),
         _ => {
-            return Err(Fault::UnknownPath {
-                method: method.to_string(),
-                path: path.to_owned(),
-            });
+            return Err(Fault::UnknownPath { method: method.to_string(), path: path.to_owned() });
         }
     };
     if *method == expected {
         Ok(endpoint)
     } else {
-        Err(Fault::WrongMethod {
-            method: method.to_string(),
-            path: path.to_owned(),
-        })
+        Err(Fault::WrongMethod { method: method.to_string(), path: path.to_owned() })
     }
 }

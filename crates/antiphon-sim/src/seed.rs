@@ -41,11 +41,8 @@ impl Random {
 
     /// `len` letters and digits, as in the identifiers of the providers.
     pub(crate) fn alphanumeric(&mut self, len: usize) -> String {
-        const ALPHABET: &[u8; 62] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        (0..len)
-            .map(|_| char::from(ALPHABET[self.below(ALPHABET.len())]))
-            .collect()
+        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        (0..len).map(|_| char::from(ALPHABET[self.below(ALPHABET.len())])).collect()
     }
 }
 
@@ -54,11 +51,7 @@ impl Random {
 pub(crate) fn hash(texts: &[&str]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     for text in texts {
-        for byte in (text.len() as u64)
-            .to_le_bytes()
-            .iter()
-            .chain(text.as_bytes())
-        {
+        for byte in (text.len() as u64).to_le_bytes().iter().chain(text.as_bytes()) {
             state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
@@ -73,14 +66,7 @@ mod tests {
     fn the_stream_is_splitmix64() {
         let mut random = Random::new(1_234_567, &[]);
         let numbers = [random.next(), random.next(), random.next()];
-        assert_eq!(
-            numbers,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
+        assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
     #[test]

@@ -73,12 +73,10 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
     let (head, body) = request.into_parts();
     let body = read(body).await;
     let mut exchange = service.exchange(&head);
-    let plan = service
-        .plan(&mut exchange, &head, body)
-        .unwrap_or_else(|refusal| {
-            let body = render::error_body(&refusal, &exchange);
-            Plan::at_once(refusal.status, body)
-        });
+    let plan = service.plan(&mut exchange, &head, body).unwrap_or_else(|refusal| {
+        let body = render::error_body(&refusal, &exchange);
+        Plan::at_once(refusal.status, body)
+    });
     if !plan.latency.is_zero() {
         tokio::time::sleep(plan.latency).await;
     }
@@ -97,11 +95,7 @@ async fn read(body: Body) -> Result<Vec<u8>, Fault> {
             bytes.extend_from_slice(&chunk);
         }
     }
-    if len > BODY_LIMIT {
-        Err(Fault::TooLarge)
-    } else {
-        Ok(bytes)
-    }
+    if len > BODY_LIMIT { Err(Fault::TooLarge) } else { Ok(bytes) }
 }
 
 impl Service {
@@ -126,12 +120,7 @@ impl Service {
                 format!("req_{:016x}{:016x}", random.next(), random.next())
             }
         };
-        Exchange {
-            provider,
-            number,
-            request_id,
-            random,
-        }
+        Exchange { provider, number, request_id, random }
     }
 
     /// Records the request and decides on the answer.
@@ -147,10 +136,7 @@ impl Service {
         let json = body.map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         let recorded = json.as_ref().ok().cloned().flatten().unwrap_or_default();
         let recorded = RecordedRequest::new(method, path, &head.headers, recorded);
-        let has_key = recorded
-            .key_in
-            .iter()
-            .any(|place| exchange.provider.key_places().contains(place));
+        let has_key = recorded.key_in.iter().any(|place| exchange.provider.key_places().contains(place));
         self.log.push(recorded, body_len);
         self.activity.request_received();
 
@@ -169,13 +155,9 @@ impl Service {
     fn plan_call(&self, call: &Call, exchange: &mut Exchange) -> Plan {
         let (payload, tokens): (Payload, Charge) = match call {
             Call::Direct(status, body) => return Plan::at_once(*status, body.clone()),
-            Call::Completions(request) => {
-                completions::answer(request, &self.generator, &mut exchange.random)
-            }
+            Call::Completions(request) => completions::answer(request, &self.generator, &mut exchange.random),
             Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
-            Call::Messages(request) => {
-                messages::answer(request, &self.generator, &mut exchange.random)
-            }
+            Call::Messages(request) => messages::answer(request, &self.generator, &mut exchange.random),
         };
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         Plan {
@@ -208,8 +190,6 @@ fn parse(endpoint: Endpoint, json: Option<&Value>, exchange: &Exchange) -> Resul
             let body = promptlayer::log_request(&fields(promptlayer::refuse)?, exchange.number)?;
             Call::Direct(StatusCode::CREATED, body)
         }
-        Endpoint::Health => {
-            Call::Direct(StatusCode::OK, json!({"status": "ok", "simulated": true}))
-        }
+        Endpoint::Health => Call::Direct(StatusCode::OK, json!({"status": "ok", "simulated": true})),
     })
 }

@@ -54,19 +54,12 @@ impl Sim {
         let (stop, stopped) = watch::channel(false);
         let listener = CountedListener::bind(addr, service.activity.clone(), stopped)?;
         let addr = listener.local_addr()?;
-        let router = Router::new()
-            .fallback(service::answer)
-            .with_state(Arc::clone(&service));
+        let router = Router::new().fallback(service::answer).with_state(Arc::clone(&service));
         let accepting = tokio::spawn(async move {
             // It never returns: it is aborted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self {
-            addr,
-            service,
-            stop,
-            accepting,
-        })
+        Ok(Self { addr, service, stop, accepting })
     }
 
     /// The address it listens on, with the port that the system chose.
@@ -79,11 +72,7 @@ impl Sim {
         let mut addr = self.addr;
         if addr.ip().is_unspecified() {
             // It is an address to listen on, not one to connect to.
-            addr.set_ip(if addr.is_ipv4() {
-                IpAddr::from(Ipv4Addr::LOCALHOST)
-            } else {
-                Ipv6Addr::LOCALHOST.into()
-            });
+            addr.set_ip(if addr.is_ipv4() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() });
         }
         format!("http://{addr}")
     }
@@ -135,8 +124,7 @@ impl Sim {
         self.stop();
         // The result says that it was aborted, which is what was asked for.
         let _ = (&mut self.accepting).await;
-        self.wait_until(|activity| activity.open_connections == 0)
-            .await;
+        self.wait_until(|activity| activity.open_connections == 0).await;
     }
 
     fn stop(&self) {
@@ -154,9 +142,6 @@ impl Drop for Sim {
 impl fmt::Debug for Sim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("Sim");
-        debug
-            .field("addr", &self.addr)
-            .field("activity", &self.activity())
-            .finish_non_exhaustive()
+        debug.field("addr", &self.addr).field("activity", &self.activity()).finish_non_exhaustive()
     }
 }

@@ -25,11 +25,7 @@ fn first_token_len(text: &str) -> usize {
     let Some(first) = word.chars().next() else {
         return text.len();
     };
-    let word_len = if is_word(first) {
-        word.find(|c| !is_word(c)).unwrap_or(word.len())
-    } else {
-        first.len_utf8()
-    };
+    let word_len = if is_word(first) { word.find(|c| !is_word(c)).unwrap_or(word.len()) } else { first.len_utf8() };
     text.len() - word.len() + word_len
 }
 
@@ -48,10 +44,7 @@ mod tests {
             assert_eq!(tokens(text).collect::<String>(), text);
         };
         check("", &[]);
-        check(
-            "\n\nI'm well, thank you.\n",
-            &["\n\nI'm", " well", ",", " thank", " you", ".", "\n"],
-        );
+        check("\n\nI'm well, thank you.\n", &["\n\nI'm", " well", ",", " thank", " you", ".", "\n"]);
         check("naïve 🦀🦀 x_1", &["naïve", " 🦀", "🦀", " x_1"]);
         assert_eq!(count("Hello, how are you?"), 6);
     }

@@ -3,11 +3,7 @@
 //! `OPENAI_API_KEY=... cargo run --release -p antiphon --example async_llm`, or set
 //! `OPENAI_BASE_URL` to a local server.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program for a terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 use std::process::ExitCode;
 use std::time::Instant;

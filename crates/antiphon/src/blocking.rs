@@ -49,9 +49,7 @@ pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
 }
 
 /// Waits for `future` in the way the calling thread allows.
-pub(crate) fn wait<T: Send + 'static>(
-    future: BoxFuture<'static, Result<T, Error>>,
-) -> Result<T, Error> {
+pub(crate) fn wait<T: Send + 'static>(future: BoxFuture<'static, Result<T, Error>>) -> Result<T, Error> {
     let Ok(handle) = Handle::try_current() else {
         return private_runtime()?.block_on(future);
     };
@@ -67,15 +65,10 @@ pub(crate) fn wait<T: Send + 'static>(
         .name("antiphon-generate".to_owned())
         .spawn(move || runtime.block_on(future))
         .map_err(Error::no_runtime)?;
-    waiter
-        .join()
-        .unwrap_or_else(|payload| panic::resume_unwind(payload))
+    waiter.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
-fn wait_with<T: Send + 'static>(
-    executor: Executor,
-    future: BoxFuture<'static, Result<T, Error>>,
-) -> Result<T, Error> {
+fn wait_with<T: Send + 'static>(executor: Executor, future: BoxFuture<'static, Result<T, Error>>) -> Result<T, Error> {
     let slot = Arc::new(Mutex::new(None));
     let filled = Arc::clone(&slot);
     executor(Box::pin(async move {

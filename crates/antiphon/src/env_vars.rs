@@ -45,12 +45,8 @@ impl EnvVars {
 
     /// The variables whose values are secrets, for programs that have to keep them out of what
     /// they write.
-    pub const SECRETS: &'static [&'static str] = &[
-        Self::OPENAI_API_KEY,
-        Self::ANTHROPIC_API_KEY,
-        Self::ANTHROPIC_AUTH_TOKEN,
-        Self::PROMPTLAYER_API_KEY,
-    ];
+    pub const SECRETS: &'static [&'static str] =
+        &[Self::OPENAI_API_KEY, Self::ANTHROPIC_API_KEY, Self::ANTHROPIC_AUTH_TOKEN, Self::PROMPTLAYER_API_KEY];
 }
 
 /// Where settings that no setter gave are looked up; tests pass their own.

@@ -38,16 +38,8 @@ struct Inner {
 
 impl Error {
     fn new(kind: Kind) -> Self {
-        let inner = Inner {
-            kind,
-            provider: None,
-            model: None,
-            retries: 0,
-            source: None,
-        };
-        Self {
-            inner: Box::new(inner),
-        }
+        let inner = Inner { kind, provider: None, model: None, retries: 0, source: None };
+        Self { inner: Box::new(inner) }
     }
 
     /// What sort of failure this is.
@@ -155,10 +147,7 @@ impl Error {
 
     /// A setting the wire should never see. `setting` is how the user spells it.
     pub(crate) fn invalid_setting(setting: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidSetting {
-            setting: setting.into(),
-            problem: problem.into(),
-        })
+        Self::new(Kind::InvalidSetting { setting: setting.into(), problem: problem.into() })
     }
 
     pub(crate) fn invalid_prompt(index: usize, problem: &'static str) -> Self {
@@ -173,16 +162,8 @@ impl Error {
         Self::new(Kind::Api(error))
     }
 
-    pub(crate) fn unexpected_body(
-        status: u16,
-        problem: impl Into<String>,
-        request_id: Option<String>,
-    ) -> Self {
-        Self::new(Kind::UnexpectedBody {
-            status,
-            problem: problem.into(),
-            request_id,
-        })
+    pub(crate) fn unexpected_body(status: u16, problem: impl Into<String>, request_id: Option<String>) -> Self {
+        Self::new(Kind::UnexpectedBody { status, problem: problem.into(), request_id })
     }
 
     pub(crate) fn interrupted() -> Self {
@@ -191,10 +172,7 @@ impl Error {
 
     pub(crate) fn no_runtime(source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        Self::new(Kind::NoRuntime {
-            reason: source.to_string(),
-        })
-        .with_source(source)
+        Self::new(Kind::NoRuntime { reason: source.to_string() }).with_source(source)
     }
 
     fn with_source(mut self, source: impl Into<BoxError>) -> Self {

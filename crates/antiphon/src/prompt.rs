@@ -61,10 +61,7 @@ impl Message {
     }
 
     fn new(role: Role, content: impl Into<String>) -> Self {
-        Self {
-            role,
-            content: content.into(),
-        }
+        Self { role, content: content.into() }
     }
 
     /// The form that the chat endpoints of OpenAI and Anthropic share.

@@ -58,13 +58,9 @@ impl Provider {
 
     /// Whether `url` is a server of the provider itself; OpenAI has regional ones (`eu.`).
     pub(crate) fn owns(self, url: &Url) -> bool {
-        let own = self
-            .default_base_url()
-            .trim_start_matches("https://")
-            .trim_end_matches("/v1");
+        let own = self.default_base_url().trim_start_matches("https://").trim_end_matches("/v1");
         let host = url.host_str().unwrap_or_default();
-        host.strip_suffix(own)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        host.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 }
 
@@ -88,11 +84,7 @@ mod tests {
             ("https://api.openai.com.example/v1", false),
             ("http://127.0.0.1:8000/v1", false),
         ] {
-            assert_eq!(
-                Provider::OpenAi.owns(&Url::parse(url).unwrap()),
-                expected,
-                "{url}"
-            );
+            assert_eq!(Provider::OpenAi.owns(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 }

@@ -75,31 +75,19 @@ pub struct TokenUsage {
 impl LlmResult {
     /// Puts a result together; providers do this, and so may test doubles.
     pub fn new(generations: Vec<Vec<Generation>>, llm_output: LlmOutput) -> Self {
-        Self {
-            generations,
-            llm_output,
-        }
+        Self { generations, llm_output }
     }
 
     /// The result of no prompts.
     pub(crate) fn empty(model_name: String) -> Self {
-        Self::new(
-            Vec::new(),
-            LlmOutput {
-                token_usage: TokenUsage::default(),
-                model_name,
-            },
-        )
+        Self::new(Vec::new(), LlmOutput { token_usage: TokenUsage::default(), model_name })
     }
 }
 
 impl Generation {
     /// A completion of which only the text is known.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            generation_info: Map::new(),
-        }
+        Self { text: text.into(), generation_info: Map::new() }
     }
 
     /// Notes `value` unless it says nothing.
@@ -115,11 +103,7 @@ impl TokenUsage {
     /// Adds the total up if the provider did not.
     pub(crate) fn new(input_tokens: u64, output_tokens: u64, total_tokens: Option<u64>) -> Self {
         let total_tokens = total_tokens.unwrap_or(input_tokens.saturating_add(output_tokens));
-        Self {
-            input_tokens,
-            output_tokens,
-            total_tokens,
-        }
+        Self { input_tokens, output_tokens, total_tokens }
     }
 }
 

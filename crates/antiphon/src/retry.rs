@@ -40,9 +40,7 @@ impl RetryPolicy {
 
     /// Doubles up to a limit; up to a quarter is taken off so that callers spread out.
     fn backoff(&self, retries: u32) -> Duration {
-        let doubled = FIRST_WAIT
-            .saturating_mul(1 << retries.min(16))
-            .min(LONGEST_WAIT);
+        let doubled = FIRST_WAIT.saturating_mul(1 << retries.min(16)).min(LONGEST_WAIT);
         doubled.mul_f64(1.0 - 0.25 * (self.random)())
     }
 }
@@ -50,10 +48,7 @@ impl RetryPolicy {
 /// Calls `attempt` until it succeeds or `policy` gives up; also yields the number of retries.
 ///
 /// Dropping the future drops the attempt or the wait it is in.
-pub(crate) async fn run<T, F>(
-    policy: RetryPolicy,
-    mut attempt: impl FnMut() -> F,
-) -> Result<(T, u32), Error>
+pub(crate) async fn run<T, F>(policy: RetryPolicy, mut attempt: impl FnMut() -> F) -> Result<(T, u32), Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -79,17 +74,10 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         let number: f64 = text.parse().ok()?;
         Duration::try_from_secs_f64(number * unit).ok()
     };
-    let wait = text("retry-after-ms")
-        .and_then(|ms| seconds(ms, 0.001))
-        .or_else(|| {
-            let value = text("retry-after")?;
-            seconds(value, 1.0).or_else(|| {
-                httpdate::parse_http_date(value)
-                    .ok()?
-                    .duration_since(now)
-                    .ok()
-            })
-        });
+    let wait = text("retry-after-ms").and_then(|ms| seconds(ms, 0.001)).or_else(|| {
+        let value = text("retry-after")?;
+        seconds(value, 1.0).or_else(|| httpdate::parse_http_date(value).ok()?.duration_since(now).ok())
+    });
     wait.filter(|wait| !wait.is_zero())
 }
 
@@ -112,26 +100,17 @@ mod tests {
     use super::*;
     use crate::error::ApiError;
 
-    const POLICY: RetryPolicy = RetryPolicy {
-        max_retries: 2,
-        longest_retry_after: Duration::from_mins(2),
-        random: || 0.0,
-    };
+    const POLICY: RetryPolicy =
+        RetryPolicy { max_retries: 2, longest_retry_after: Duration::from_mins(2), random: || 0.0 };
 
     fn api_error(status: u16, retry_after: Option<Duration>) -> Error {
-        Error::api(ApiError {
-            status,
-            retry_after,
-            ..ApiError::default()
-        })
+        Error::api(ApiError { status, retry_after, ..ApiError::default() })
     }
 
     /// Runs attempts that all fail as told; yields the retries made and the time they took.
     async fn failing(policy: RetryPolicy, failure: impl Fn() -> Error) -> (u32, Duration) {
         let start = Instant::now();
-        let error = run::<(), _>(policy, || ready(Err(failure())))
-            .await
-            .unwrap_err();
+        let error = run::<(), _>(policy, || ready(Err(failure()))).await.unwrap_err();
         (error.retries(), start.elapsed())
     }
 
@@ -139,33 +118,19 @@ mod tests {
     async fn backoff_doubles_and_stops_at_its_limit() {
         let slow = |policy| failing(policy, || api_error(503, None));
         assert_eq!(slow(POLICY).await, (2, Duration::from_millis(1_500)));
-        let patient = RetryPolicy {
-            max_retries: 6,
-            ..POLICY
-        };
+        let patient = RetryPolicy { max_retries: 6, ..POLICY };
         // 0.5 + 1 + 2 + 4 + 8 + 8
         assert_eq!(slow(patient).await, (6, Duration::from_millis(23_500)));
-        let jittered = RetryPolicy {
-            max_retries: 1,
-            random: || 1.0,
-            ..POLICY
-        };
+        let jittered = RetryPolicy { max_retries: 1, random: || 1.0, ..POLICY };
         assert_eq!(slow(jittered).await, (1, Duration::from_millis(375)));
-        let never = RetryPolicy {
-            max_retries: 0,
-            ..POLICY
-        };
+        let never = RetryPolicy { max_retries: 0, ..POLICY };
         assert_eq!(slow(never).await, (0, Duration::ZERO));
         assert_eq!(POLICY.backoff(u32::MAX), LONGEST_WAIT);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_providers_wait_is_kept_unless_too_long() {
-        let asking = |seconds| {
-            failing(POLICY, move || {
-                api_error(429, Some(Duration::from_secs(seconds)))
-            })
-        };
+        let asking = |seconds| failing(POLICY, move || api_error(429, Some(Duration::from_secs(seconds))));
         assert_eq!(asking(1).await, (2, Duration::from_secs(2)));
         assert_eq!(asking(120).await, (2, Duration::from_mins(4)));
         assert_eq!(asking(121).await, (0, Duration::ZERO));
@@ -173,30 +138,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_some_statuses_are_retried() {
-        for (status, retries) in [
-            (400, 0),
-            (401, 0),
-            (402, 0),
-            (404, 0),
-            (408, 2),
-            (409, 2),
-            (422, 0),
-            (429, 2),
-            (529, 2),
-        ] {
-            assert_eq!(
-                failing(POLICY, || api_error(status, None)).await.0,
-                retries,
-                "{status}"
-            );
+        for (status, retries) in
+            [(400, 0), (401, 0), (402, 0), (404, 0), (408, 2), (409, 2), (422, 0), (429, 2), (529, 2)]
+        {
+            assert_eq!(failing(POLICY, || api_error(status, None)).await.0, retries, "{status}");
         }
         let told = |status, should_retry| {
             failing(POLICY, move || {
-                Error::api(ApiError {
-                    status,
-                    should_retry: Some(should_retry),
-                    ..ApiError::default()
-                })
+                Error::api(ApiError { status, should_retry: Some(should_retry), ..ApiError::default() })
             })
         };
         assert_eq!(told(500, false).await.0, 0);
@@ -208,11 +157,7 @@ mod tests {
         let mut calls = 0;
         let result = run(POLICY, || {
             calls += 1;
-            ready(if calls < 3 {
-                Err(api_error(503, None))
-            } else {
-                Ok(calls)
-            })
+            ready(if calls < 3 { Err(api_error(503, None)) } else { Ok(calls) })
         });
         assert_eq!(result.await.unwrap(), (3, 2));
     }
@@ -223,27 +168,16 @@ mod tests {
         let check = |headers: &[(&'static str, &'static str)], expected: Option<u64>| {
             let headers: HeaderMap = headers
                 .iter()
-                .map(|&(name, value)| {
-                    (
-                        HeaderName::from_static(name),
-                        HeaderValue::from_static(value),
-                    )
-                })
+                .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
                 .collect();
             let wait = retry_after(&headers, now);
             assert_eq!(wait, expected.map(Duration::from_millis), "{headers:?}");
         };
         check(&[("retry-after-ms", "30")], Some(30));
         check(&[("retry-after-ms", "30"), ("retry-after", "9")], Some(30));
-        check(
-            &[("retry-after-ms", "soon"), ("retry-after", "9")],
-            Some(9_000),
-        );
+        check(&[("retry-after-ms", "soon"), ("retry-after", "9")], Some(9_000));
         check(&[("retry-after", "1.5")], Some(1_500));
-        check(
-            &[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")],
-            Some(10_000),
-        );
+        check(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")], Some(10_000));
         check(&[("retry-after", "Sun, 06 Nov 1994 08:49:27 GMT")], None);
         for nonsense in ["0", "-1", "NaN", "inf", "1e300", "soon", ""] {
             check(&[("retry-after", nonsense)], None);

@@ -29,9 +29,6 @@ mod tests {
 
     #[test]
     fn debug_hides_the_text() {
-        assert_eq!(
-            format!("{:?}", Some(Secret::new("sk-1"))),
-            "Some([redacted])"
-        );
+        assert_eq!(format!("{:?}", Some(Secret::new("sk-1"))), "Some([redacted])");
     }
 }

@@ -74,10 +74,7 @@ impl Endpoint {
     /// Posts `body` once.
     async fn attempt(&self, url: &Url, body: &Value) -> Result<Reply, Error> {
         let client = client::for_current_runtime(url)?;
-        let request = client
-            .post(url.clone())
-            .headers(self.headers.clone())
-            .json(body);
+        let request = client.post(url.clone()).headers(self.headers.clone()).json(body);
 
         let mut phase = Phase::Waiting;
         let exchange = async {
@@ -97,27 +94,15 @@ impl Endpoint {
     }
 
     /// Makes an answer or an error of what came back.
-    fn read(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        bytes: &[u8],
-        sent: &Value,
-    ) -> Result<Reply, Error> {
-        let request_id = ["x-request-id", "request-id"]
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok())
-            .map(str::to_owned);
+    fn read(&self, status: StatusCode, headers: &HeaderMap, bytes: &[u8], sent: &Value) -> Result<Reply, Error> {
+        let request_id =
+            ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned);
         let error = if status.is_success() {
             // DeepSeek pads its answers with blank lines while they wait.
             match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
                 Ok(body) => match embedded_error(status.as_u16(), &body) {
                     None => {
-                        return Ok(Reply {
-                            body,
-                            request_id,
-                            retries: 0,
-                        });
+                        return Ok(Reply { body, request_id, retries: 0 });
                     }
                     Some(error) => error,
                 },
@@ -152,15 +137,8 @@ impl Endpoint {
 
 /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
 fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
-    let error = body
-        .get("error")
-        .filter(|error| error.is_object() || error.is_string())?;
-    let code = error
-        .get("code")
-        .and_then(Value::as_u64)
-        .and_then(|code| u16::try_from(code).ok());
-    let status = code
-        .filter(|code| (400..600).contains(code))
-        .unwrap_or(status);
+    let error = body.get("error").filter(|error| error.is_object() || error.is_string())?;
+    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);
     Some(ApiError::from_json(status, body))
 }

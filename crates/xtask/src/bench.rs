@@ -7,16 +7,5 @@ use crate::cargo;
 /// Runs the benchmark of the engine; it prints a table.
 pub(crate) fn bench() -> anyhow::Result<()> {
     std::io::stderr().flush()?;
-    cargo::run(
-        "cargo",
-        &[
-            "run",
-            "--release",
-            "--quiet",
-            "-p",
-            "antiphon-engine",
-            "--example",
-            "bench",
-        ],
-    )
+    cargo::run("cargo", &["run", "--release", "--quiet", "-p", "antiphon-engine", "--example", "bench"])
 }

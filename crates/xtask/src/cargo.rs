@@ -8,19 +8,13 @@ use anyhow::{Context, bail};
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    crates
-        .and_then(Path::parent)
-        .unwrap_or(Path::new("."))
-        .to_owned()
+    crates.and_then(Path::parent).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// A command in the workspace's root.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
-    let program = if program == "cargo" {
-        std::env::var("CARGO").unwrap_or(program.to_owned())
-    } else {
-        program.to_owned()
-    };
+    let program =
+        if program == "cargo" { std::env::var("CARGO").unwrap_or(program.to_owned()) } else { program.to_owned() };
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
     command
@@ -31,9 +25,7 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
 /// # Errors
 /// It cannot be started, or does not succeed.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = command(program, arguments)
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
+    let status = command(program, arguments).status().with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
         bail!("`{program} {}` failed", arguments.join(" "));
     }
@@ -45,15 +37,9 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
 /// # Errors
 /// It cannot be started, or does not succeed.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
-    let output = command(program, arguments)
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
+    let output = command(program, arguments).output().with_context(|| format!("cannot start {program}"))?;
     if !output.status.success() {
-        bail!(
-            "`{program} {}` failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{program} {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -8,21 +8,13 @@ use anyhow::{Context, bail};
 use crate::{cargo, tidy};
 
 /// Crates whose tests need no engine.
-const LIGHT: [&str; 5] = [
-    "antiphon",
-    "antiphon-channel",
-    "antiphon-sim",
-    "antiphon-notebook",
-    "xtask",
-];
+const LIGHT: [&str; 5] = ["antiphon", "antiphon-channel", "antiphon-sim", "antiphon-notebook", "xtask"];
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
 const STEPS: [Step; 8] = [
     ("toolchain", toolchain),
-    ("format", || {
-        cargo::run("cargo", &["fmt", "--all", "--check"])
-    }),
+    ("format", || cargo::run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
     ("lint", lint),
     ("units", units),
@@ -34,15 +26,9 @@ const STEPS: [Step; 8] = [
 /// Runs all steps, or those with these names.
 #[expect(clippy::print_stderr, reason = "a command line")]
 pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !STEPS.iter().any(|(step, _)| step == name))
-    {
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|(step, _)| step == name)) {
         let known: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
-        bail!(
-            "there is no step `{unknown}`; the steps are {}",
-            known.join(", ")
-        );
+        bail!("there is no step `{unknown}`; the steps are {}", known.join(", "));
     }
     let mut times = Vec::new();
     for (name, step) in STEPS {
@@ -63,10 +49,7 @@ pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
 fn toolchain() -> anyhow::Result<()> {
     eprint!("{}", cargo::output("rustc", &["--version"])?);
     let sysroot = cargo::output("rustc", &["--print", "sysroot"])?;
-    if Path::new(sysroot.trim())
-        .join("lib/rustlib/src/rust/library")
-        .is_dir()
-    {
+    if Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library").is_dir() {
         return Ok(());
     }
     eprintln!("rust-src is missing; adding it");
@@ -78,19 +61,7 @@ fn lint() -> anyhow::Result<()> {
     if cargo::output("cargo", &["clippy", "--version"]).is_err() {
         bail!("clippy is missing: run `rustup component add clippy`");
     }
-    cargo::run(
-        "cargo",
-        &[
-            "clippy",
-            "--release",
-            "--workspace",
-            "--all-targets",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )
+    cargo::run("cargo", &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
 }
 
 fn units() -> anyhow::Result<()> {
@@ -108,15 +79,5 @@ fn engine(targets: &[&str]) -> anyhow::Result<()> {
 }
 
 fn cli() -> anyhow::Result<()> {
-    cargo::run(
-        "cargo",
-        &[
-            "test",
-            "--release",
-            "-p",
-            "antiphon-cli",
-            "--",
-            "--test-threads=1",
-        ],
-    )
+    cargo::run("cargo", &["test", "--release", "-p", "antiphon-cli", "--", "--test-threads=1"])
 }

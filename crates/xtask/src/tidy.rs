@@ -18,10 +18,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("antiphon-engine", &["antiphon-channel"]),
     ("antiphon-notebook", &["antiphon-engine"]),
     ("antiphon-evcxr-jupyter", &["antiphon-engine"]),
-    (
-        "antiphon-cli",
-        &["antiphon-engine", "antiphon-notebook", "antiphon-sim"],
-    ),
+    ("antiphon-cli", &["antiphon-engine", "antiphon-notebook", "antiphon-sim"]),
     ("xtask", &[]),
 ];
 
@@ -30,8 +27,7 @@ const MAX_LINES: usize = 400;
 
 pub(crate) fn tidy() -> anyhow::Result<()> {
     let mut faults = arrows()?;
-    let architecture =
-        fs::read_to_string(cargo::root().join("crates/README.md")).context("crates/README.md")?;
+    let architecture = fs::read_to_string(cargo::root().join("crates/README.md")).context("crates/README.md")?;
     for (name, _) in ARROWS {
         if !architecture.contains(&format!("`{name}`")) {
             faults.push(format!("crates/README.md does not speak of `{name}`"));
@@ -61,13 +57,8 @@ pub(crate) fn tidy() -> anyhow::Result<()> {
 fn arrows() -> anyhow::Result<Vec<String>> {
     let metadata = cargo::output("cargo", &["metadata", "--no-deps", "--format-version=1"])?;
     let metadata: Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata names no packages")?;
-    let ours: BTreeSet<&str> = packages
-        .iter()
-        .filter_map(|package| package["name"].as_str())
-        .collect();
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut faults = Vec::new();
     for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
@@ -78,10 +69,7 @@ fn arrows() -> anyhow::Result<Vec<String>> {
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let target = dependency["name"].as_str().unwrap_or_default();
             let for_tests = dependency["kind"] == "dev";
-            if ours.contains(target)
-                && !allowed.contains(&target)
-                && !(for_tests && target == "antiphon-sim")
-            {
+            if ours.contains(target) && !allowed.contains(&target) && !(for_tests && target == "antiphon-sim") {
                 faults.push(format!("`{name}` must not depend on `{target}`"));
             }
         }

@@ -6,8 +6,7 @@ use crate::support::{session, sim};
 fn a_client_made_in_one_cell_is_awaited_in_the_next() {
     let t = session();
     let before = sim().activity().received;
-    t.cell("let llm = OpenAI::new().temperature(0.9);")
-        .shows_nothing();
+    t.cell("let llm = OpenAI::new().temperature(0.9);").shows_nothing();
     let shown = t.cell(
         r#"let response = llm.agenerate(["Hello, how are you?"]).await?;
 println!("{}", response.generations[0][0].text);"#,
@@ -44,16 +43,14 @@ fn many_calls_are_awaited_together() {
     )
     .shows_nothing();
     t.cell("let llm = OpenAI::new();").shows_nothing();
-    t.cell("let answers = try_join_all((0..10).map(|_| ask(&llm))).await?;")
-        .shows_nothing();
+    t.cell("let answers = try_join_all((0..10).map(|_| ask(&llm))).await?;").shows_nothing();
     t.cell("answers.len()").gives("10");
 }
 
 #[test]
 fn a_task_spawned_in_one_cell_is_awaited_in_the_next() {
     let t = session();
-    t.cell("let handle = tokio::spawn(async { 6 * 7 });")
-        .shows_nothing();
+    t.cell("let handle = tokio::spawn(async { 6 * 7 });").shows_nothing();
     t.cell("let answer = handle.await?;").shows_nothing();
     t.cell("answer").gives("42");
 }
@@ -61,8 +58,7 @@ fn a_task_spawned_in_one_cell_is_awaited_in_the_next() {
 #[test]
 fn a_spawned_task_spawns() {
     let t = session();
-    t.cell("let outer = tokio::spawn(async { tokio::spawn(async { 20 }).await.map(|n| n + 1) });")
-        .shows_nothing();
+    t.cell("let outer = tokio::spawn(async { tokio::spawn(async { 20 }).await.map(|n| n + 1) });").shows_nothing();
     t.cell("outer.await??").gives("21");
 }
 
@@ -81,8 +77,7 @@ let task = tokio::spawn({
     )
     .shows_nothing();
     t.cell("1 + 1").gives("2");
-    t.cell("go.notify_one();\ntask.await?;\nprintln!(\"from the cell\");")
-        .prints("from the task\nfrom the cell\n");
+    t.cell("go.notify_one();\ntask.await?;\nprintln!(\"from the cell\");").prints("from the task\nfrom the cell\n");
 }
 
 #[test]
@@ -143,12 +138,8 @@ status",
 #[test]
 fn a_reqwest_client_is_kept_across_cells() {
     let t = session();
-    t.cell("let client = reqwest::Client::new();")
-        .shows_nothing();
-    let code = format!(
-        "client.get(\"{}/health\").send().await?.status().as_u16()",
-        sim().base_url()
-    );
+    t.cell("let client = reqwest::Client::new();").shows_nothing();
+    let code = format!("client.get(\"{}/health\").send().await?.status().as_u16()", sim().base_url());
     t.cell(&code).gives("200");
     t.cell(&code).gives("200");
 }
@@ -220,21 +211,15 @@ fn a_runtime_can_be_made_inside_a_cell() {
         .shows_nothing();
     t.cell("runtime.spawn(async { 9 }).await?").gives("9");
     t.cell("drop(runtime);").shows_nothing();
-    t.cell("tokio::runtime::Handle::current().block_on(async { 10 })")
-        .failed("Panic");
-    t.cell(
-        "tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(async { 11 }))",
-    )
-    .gives("11");
+    t.cell("tokio::runtime::Handle::current().block_on(async { 10 })").failed("Panic");
+    t.cell("tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(async { 11 }))").gives("11");
 }
 
 #[test]
 fn a_cell_waits_for_channels_timers_and_locks_of_other_cells() {
     let t = session();
-    t.cell("let (sender, mut receiver) = tokio::sync::mpsc::channel::<u32>(4);")
-        .shows_nothing();
-    t.cell("let lock = std::sync::Arc::new(tokio::sync::Mutex::new(0));")
-        .shows_nothing();
+    t.cell("let (sender, mut receiver) = tokio::sync::mpsc::channel::<u32>(4);").shows_nothing();
+    t.cell("let lock = std::sync::Arc::new(tokio::sync::Mutex::new(0));").shows_nothing();
     t.cell(
         "let worker = tokio::spawn({
     let (sender, lock) = (sender.clone(), lock.clone());
@@ -247,8 +232,7 @@ fn a_cell_waits_for_channels_timers_and_locks_of_other_cells() {
     .shows_nothing();
     t.cell("receiver.recv().await").gives("Some(1)");
     t.cell("worker.await??;\n*lock.lock().await").gives("5");
-    t.cell("tokio::time::timeout(Duration::from_millis(20), receiver.recv()).await.is_err()")
-        .gives("true");
+    t.cell("tokio::time::timeout(Duration::from_millis(20), receiver.recv()).await.is_err()").gives("true");
     t.cell(
         "tokio::select! {
     _ = tokio::time::sleep(Duration::from_millis(1)) => \"timer\",

@@ -8,26 +8,16 @@ use std::time::Duration;
 use antiphon_engine::{Engine, Options, Progress, cache_dir};
 
 use crate::processes::Tag;
-use crate::support::{
-    BUILD_LIMIT, Session, eventually, options, own_session, start, take_turn, within,
-};
+use crate::support::{BUILD_LIMIT, Session, eventually, options, own_session, start, take_turn, within};
 
 fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok);
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// The engines' own short-lived folders in the temporary folder.
 fn socket_folders() -> BTreeSet<String> {
-    names(Path::new("/tmp"))
-        .into_iter()
-        .filter(|name| name.starts_with("antiphon-"))
-        .collect()
+    names(Path::new("/tmp")).into_iter().filter(|name| name.starts_with("antiphon-")).collect()
 }
 
 fn find(folder: &Path, name: &str) -> Vec<PathBuf> {
@@ -67,8 +57,7 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
             tokio::task::yield_now().await;
             let handle = tokio::runtime::Handle::current();
             std::thread::scope(|scope| {
-                let start =
-                    scope.spawn(|| handle.block_on(Engine::start(second.0, &mut note_second)));
+                let start = scope.spawn(|| handle.block_on(Engine::start(second.0, &mut note_second)));
                 tokio::task::block_in_place(|| start.join().unwrap())
             })
         })
@@ -79,25 +68,15 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
     } else {
         (first_steps, second_steps)
     };
-    assert!(
-        matches!(builder.first(), Some(Progress::BuildingPreload { .. })),
-        "{builder:?}"
-    );
-    assert!(
-        builder
-            .iter()
-            .any(|step| matches!(step, Progress::Compiling { line, .. } if line.contains("tokio")))
-    );
+    assert!(matches!(builder.first(), Some(Progress::BuildingPreload { .. })), "{builder:?}");
+    assert!(builder.iter().any(|step| matches!(step, Progress::Compiling { line, .. } if line.contains("tokio"))));
     for step in &builder {
         if let Progress::Compiling { done, total, .. } = step {
             assert!(done <= total, "{step:?}");
         }
     }
     assert_eq!(waiter, [Progress::WaitingForPreload, Progress::Starting]);
-    let (first, second) = (
-        Session::new(first_engine, first.1),
-        Session::new(second_engine, second.1),
-    );
+    let (first, second) = (Session::new(first_engine, first.1), Session::new(second_engine, second.1));
     first.cell("tokio::spawn(async { 1 }).await?").gives("1");
     second.cell("tokio::spawn(async { 2 }).await?").gives("2");
     assert_eq!(names(&sessions).len(), 2);
@@ -116,12 +95,7 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
     }
     let (options, tag) = options_with(cache.path());
     let (engine, steps) = start(options);
-    assert!(
-        steps
-            .iter()
-            .any(|step| matches!(step, Progress::BuildingPreload { .. })),
-        "{steps:?}"
-    );
+    assert!(steps.iter().any(|step| matches!(step, Progress::BuildingPreload { .. })), "{steps:?}");
     let t = Session::new(engine, tag);
     t.cell("tokio::spawn(async { 3 }).await?").gives("3");
     t.shutdown();
@@ -138,25 +112,19 @@ fn nothing_remains_after_a_shutdown() {
     let temporary = tempfile::tempdir().unwrap();
     let sockets = socket_folders();
     let t = own_session(|options| {
-        options
-            .env
-            .push(("TMPDIR".to_owned(), temporary.path().display().to_string()));
+        options.env.push(("TMPDIR".to_owned(), temporary.path().display().to_string()));
     });
     let folder = PathBuf::from(t.tag().host().variable("ANTIPHON_SESSION").unwrap());
     assert_eq!(folder.parent(), Some(sessions.as_path()));
     t.cell("let x = 1;").shows_nothing();
-    t.cell("tokio::spawn(async { tokio::time::sleep(Duration::from_secs(60)).await });")
-        .shows_nothing();
-    t.cell(":dep itoa = \"1\"\nitoa::Buffer::new().format(1u8).len()")
-        .gives("1");
+    t.cell("tokio::spawn(async { tokio::time::sleep(Duration::from_secs(60)).await });").shows_nothing();
+    t.cell(":dep itoa = \"1\"\nitoa::Buffer::new().format(1u8).len()").gives("1");
     let tag = t.tag().clone();
     t.shutdown();
     assert!(!folder.exists());
     assert_eq!(names(temporary.path()), BTreeSet::new());
     assert_eq!(socket_folders(), sockets);
-    eventually("all processes ended", Duration::from_secs(5), || {
-        tag.processes().is_empty()
-    });
+    eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
 }
 
 #[test]
@@ -172,9 +140,7 @@ fn a_shutdown_in_the_middle_of_a_cell_leaves_nothing() {
         t.shutdown();
         running.finish().failed("EvaluatorDied");
         assert!(!folder.exists());
-        eventually("all processes ended", Duration::from_secs(5), || {
-            tag.processes().is_empty()
-        });
+        eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
     }
 }
 
@@ -185,21 +151,15 @@ fn a_dropped_engine_leaves_nothing() {
     let tag = t.tag().clone();
     t.cell("1").gives("1");
     drop(t);
-    eventually("its folder is removed", Duration::from_secs(5), || {
-        !folder.exists()
-    });
-    eventually("all processes ended", Duration::from_secs(5), || {
-        tag.processes().is_empty()
-    });
+    eventually("its folder is removed", Duration::from_secs(5), || !folder.exists());
+    eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
 }
 
 #[test]
 fn the_evaluator_is_replaced_when_it_dies() {
     let t = own_session(|_| {});
     t.cell("let lost = 1;").shows_nothing();
-    let running = t
-        .start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;")
-        .until_printed("go");
+    let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
     t.tag().host().kill();
     let shown = running.finish().failed("EvaluatorDied");
     assert_eq!(shown.stdout(), "go\n");
@@ -207,9 +167,7 @@ fn the_evaluator_is_replaced_when_it_dies() {
     t.cell("tokio::spawn(async { 7 }).await?").gives("7");
     let folder = PathBuf::from(t.tag().host().variable("ANTIPHON_SESSION").unwrap());
     // The new one is as good as the old one: it can be interrupted, and it goes without a trace.
-    let running = t
-        .start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;")
-        .until_printed("go");
+    let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
     running.cut().0.failed("Cancelled");
     // Between cells.
     t.tag().host().kill();
@@ -217,7 +175,5 @@ fn the_evaluator_is_replaced_when_it_dies() {
     let tag = t.tag().clone();
     t.shutdown();
     assert!(!folder.exists());
-    eventually("all processes ended", Duration::from_secs(5), || {
-        tag.processes().is_empty()
-    });
+    eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
 }

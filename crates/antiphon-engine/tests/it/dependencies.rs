@@ -7,8 +7,7 @@ use crate::support::{BUILD_LIMIT, options, own_session, session, start};
 #[test]
 fn a_crate_that_uses_tokio_shares_the_runtime() {
     let t = session();
-    t.cell("let survivor = tokio::spawn(async { 5 });")
-        .shows_nothing();
+    t.cell("let survivor = tokio::spawn(async { 5 });").shows_nothing();
     let shown = t
         .start(
             ":dep tokio-stream = \"0.1\"
@@ -31,33 +30,16 @@ fn preloaded_crates_serve_their_dep_lines() {
     for (line, holds) in [
         (":dep serde_json = \"1\"", "serde_json 1."),
         (":dep reqwest = \"0.11\"", "asks for 0.11"),
-        (
-            ":dep reqwest = { version = \"0.12\", features = [\"json\"] }",
-            "asks for 0.12",
-        ),
-        (
-            ":dep tokio = { version = \"1\", features = [\"full\"] }",
-            "tokio 1.",
-        ),
-        (
-            ":dep serde = { version = \"1\", features = [\"derive\"] }",
-            "serde 1.",
-        ),
+        (":dep reqwest = { version = \"0.12\", features = [\"json\"] }", "asks for 0.12"),
+        (":dep tokio = { version = \"1\", features = [\"full\"] }", "tokio 1."),
+        (":dep serde = { version = \"1\", features = [\"derive\"] }", "serde 1."),
         (":dep futures", "futures 0.3"),
     ] {
         let shown = t.cell(line).ok();
         assert_eq!(shown.notes().len(), 1, "{line}: {:?}", shown.notes());
-        assert!(
-            shown.notes()[0].contains(holds),
-            "{line}: {:?}",
-            shown.notes()
-        );
+        assert!(shown.notes()[0].contains(holds), "{line}: {:?}", shown.notes());
         assert_eq!(shown.compiling(), [""; 0], "{line}");
-        assert!(
-            shown.metrics().cargo_runs <= 1,
-            "{line}: {}",
-            shown.metrics().cargo_runs
-        );
+        assert!(shown.metrics().cargo_runs <= 1, "{line}: {}", shown.metrics().cargo_runs);
     }
     let shown = t
         .cell(":dep serde_json = \"1\"\n:dep reqwest = \"0.11\"\nlet json = serde_json::json!([kept]);\nreqwest::Client::new();\njson[0].as_i64()")
@@ -70,13 +52,8 @@ fn preloaded_crates_serve_their_dep_lines() {
 fn a_dep_that_changes_shared_crates_starts_anew_and_says_so() {
     let t = own_session(|_| {});
     t.cell("let lost = 1;").shows_nothing();
-    t.cell("fn kept() -> &'static str { \"kept\" }")
-        .shows_nothing();
-    let shown = t
-        .start(":dep axum = \"0.8\"")
-        .with_limit(BUILD_LIMIT)
-        .finish()
-        .ok();
+    t.cell("fn kept() -> &'static str { \"kept\" }").shows_nothing();
+    let shown = t.start(":dep axum = \"0.8\"").with_limit(BUILD_LIMIT).finish().ok();
     let rest = t
         .start(
             "use axum::{Router, routing::get};
@@ -90,21 +67,14 @@ let server = tokio::spawn(async move { axum::serve(listener, router).await });",
         .ok();
     let notes = [shown.notes(), rest.notes()].concat();
     assert_eq!(notes.len(), 1, "{notes:?}");
-    assert!(
-        notes[0].contains("variables that are lost: lost"),
-        "{notes:?}"
-    );
+    assert!(notes[0].contains("variables that are lost: lost"), "{notes:?}");
     assert!(!shown.compiling().is_empty() || !rest.compiling().is_empty());
-    t.cell("reqwest::get(format!(\"http://{address}/\")).await?.text().await?")
-        .gives("\"kept\"");
+    t.cell("reqwest::get(format!(\"http://{address}/\")).await?.text().await?").gives("\"kept\"");
     t.cell("server.is_finished()").gives("false");
     t.cell("lost").failed("CompileError");
     // The runtime, the models and the interrupts are those of the new library.
-    t.cell("OpenAI::new().agenerate([\"hi\"]).await?.generations.len()")
-        .gives("1");
-    let running = t
-        .start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;")
-        .until_printed("go");
+    t.cell("OpenAI::new().agenerate([\"hi\"]).await?.generations.len()").gives("1");
+    let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
     running.cut().0.failed("Cancelled");
     t.cell("server.is_finished()").gives("false");
     t.shutdown();

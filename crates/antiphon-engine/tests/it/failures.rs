@@ -11,18 +11,9 @@ fn a_panic_fails_the_cell() {
     let shown = t
         .cell("println!(\"before\");\nlet list: Vec<i32> = Vec::new();\nlist[3]")
         .failed("Panic")
-        .traceback_has(&[
-            "Panic: index out of bounds: the len is 0 but the index is 3",
-            "3 | list[3]",
-        ]);
-    assert_eq!(
-        shown.error().evalue,
-        "index out of bounds: the len is 0 but the index is 3"
-    );
-    assert_eq!(
-        (shown.stdout().as_str(), shown.stderr().as_str()),
-        ("before\n", "")
-    );
+        .traceback_has(&["Panic: index out of bounds: the len is 0 but the index is 3", "3 | list[3]"]);
+    assert_eq!(shown.error().evalue, "index out of bounds: the len is 0 but the index is 3");
+    assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), ("before\n", ""));
     assert_eq!(shown.lost(), [""; 0]);
     t.cell("kept").gives("7");
 }
@@ -30,13 +21,8 @@ fn a_panic_fails_the_cell() {
 #[test]
 fn a_panic_in_a_function_of_an_earlier_cell_shows_its_line() {
     let t = session();
-    t.cell("fn explode(n: i32) {\n    panic!(\"boom {n}\");\n}")
-        .shows_nothing();
-    t.cell("explode(3);").failed("Panic").traceback_has(&[
-        "Panic: boom 3",
-        "panic!(\"boom {n}\");",
-        "earlier cell",
-    ]);
+    t.cell("fn explode(n: i32) {\n    panic!(\"boom {n}\");\n}").shows_nothing();
+    t.cell("explode(3);").failed("Panic").traceback_has(&["Panic: boom 3", "panic!(\"boom {n}\");", "earlier cell"]);
 }
 
 #[test]
@@ -45,40 +31,23 @@ fn a_panic_after_an_await_fails_the_cell() {
     t.cell("let kept = String::from(\"kept\");").shows_nothing();
     t.cell("tokio::task::yield_now().await;\nNone::<u8>.unwrap();")
         .failed("Panic")
-        .traceback_has(&[
-            "called `Option::unwrap()` on a `None` value",
-            "2 | None::<u8>.unwrap();",
-        ]);
+        .traceback_has(&["called `Option::unwrap()` on a `None` value", "2 | None::<u8>.unwrap();"]);
     t.cell("kept").gives("\"kept\"");
 }
 
 #[test]
 fn a_panic_in_a_spawned_task_goes_to_stderr() {
     let t = session();
-    let shown = t
-        .cell("let joined = tokio::spawn(async { panic!(\"in a task\") }).await;\njoined.is_err()")
-        .gives("true");
-    assert!(
-        shown.stderr().contains("panicked at") && shown.stderr().contains("in a task"),
-        "{}",
-        shown.stderr()
-    );
-    let shown = t
-        .cell("tokio::spawn(async { panic!(\"in a task\") }).await?;")
-        .failed("JoinError");
-    assert!(
-        shown.error().evalue.contains("panicked"),
-        "{:?}",
-        shown.error()
-    );
+    let shown = t.cell("tokio::spawn(async { panic!(\"in a task\") }).await.is_err()").gives("true");
+    assert!(shown.stderr().contains("panicked at") && shown.stderr().contains("in a task"), "{}", shown.stderr());
+    let shown = t.cell("tokio::spawn(async { panic!(\"in a task\") }).await?;").failed("JoinError");
+    assert!(shown.error().evalue.contains("panicked"), "{:?}", shown.error());
 }
 
 #[test]
 fn a_caught_panic_does_not_fail_the_cell() {
     let t = session();
-    let shown = t
-        .cell("std::panic::catch_unwind(|| panic!(\"caught\")).is_err()")
-        .gives("true");
+    let shown = t.cell("std::panic::catch_unwind(|| panic!(\"caught\")).is_err()").gives("true");
     assert!(shown.stderr().contains("caught"), "{}", shown.stderr());
 }
 
@@ -86,9 +55,7 @@ fn a_caught_panic_does_not_fail_the_cell() {
 fn a_payload_that_is_no_text_is_a_panic_too() {
     let t = session();
     t.cell("std::panic::panic_any(17);").failed("Panic");
-    t.cell("std::panic::resume_unwind(Box::new(\"resumed\"));")
-        .failed("Panic")
-        .traceback_has(&["resumed"]);
+    t.cell("std::panic::resume_unwind(Box::new(\"resumed\"));").failed("Panic").traceback_has(&["resumed"]);
 }
 
 #[test]
@@ -112,26 +79,17 @@ fn errors_have_the_names_of_their_types() {
     t.cell("std::fs::read_to_string(\"/nowhere/at/all\")?;")
         .failed("io::Error")
         .traceback_has(&["No such file or directory"]);
-    t.cell("reqwest::get(\"http://127.0.0.1:1/\").await?;")
-        .failed("reqwest::Error")
-        .traceback_has(&["127.0.0.1:1"]);
-    t.cell("serde_json::from_str::<Vec<u8>>(\"{\")?;")
-        .failed("serde_json::Error");
+    t.cell("reqwest::get(\"http://127.0.0.1:1/\").await?;").failed("reqwest::Error").traceback_has(&["127.0.0.1:1"]);
+    t.cell("serde_json::from_str::<Vec<u8>>(\"{\")?;").failed("serde_json::Error");
     t.cell("Anthropic::new().base_url(\"http://127.0.0.1:1\").max_retries(0).agenerate([\"hi\"]).await?;")
         .failed("LlmError")
         .traceback_has(&["127.0.0.1:1"]);
-    t.cell("OpenAI::new().temperature(9.0).generate([\"hi\"])?;")
-        .failed("LlmError")
-        .traceback_has(&["temperature"]);
+    t.cell("OpenAI::new().temperature(9.0).generate([\"hi\"])?;").failed("LlmError").traceback_has(&["temperature"]);
     t.cell("Err::<(), Box<dyn std::error::Error>>(\"no luck\".into())?;")
         .failed("Error")
         .traceback_has(&["Error: no luck"]);
-    t.cell("Err::<(), &str>(\"just text\")?;")
-        .failed("Error")
-        .traceback_has(&["just text"]);
-    t.cell("Err::<(), String>(\"owned text\".to_owned())?;")
-        .failed("Error")
-        .traceback_has(&["owned text"]);
+    t.cell("Err::<(), &str>(\"just text\")?;").failed("Error").traceback_has(&["just text"]);
+    t.cell("Err::<(), String>(\"owned text\".to_owned())?;").failed("Error").traceback_has(&["owned text"]);
 }
 
 #[test]
@@ -148,9 +106,7 @@ fn check(degrees: f64) -> Result<f64, TooHot> { if degrees > 50.0 { Err(TooHot(d
     )
     .shows_nothing();
     t.cell("check(20.0)?").gives("20.0");
-    t.cell("check(70.5)?;")
-        .failed("TooHot")
-        .traceback_has(&["70.5 degrees"]);
+    t.cell("check(70.5)?;").failed("TooHot").traceback_has(&["70.5 degrees"]);
 }
 
 #[test]
@@ -175,41 +131,51 @@ fn a_compile_error_points_into_the_cell() {
         .failed("CompileError")
         .traceback_has(&["mismatched types", "2 |", "let b: String = a;", "E0308"]);
     let error = shown.error();
-    assert!(
-        error.evalue.starts_with("mismatched types [E0308]"),
-        "{}",
-        error.evalue
-    );
+    assert!(error.evalue.starts_with("mismatched types [E0308]"), "{}", error.evalue);
     assert!(!error.diagnostics.is_empty());
     assert_eq!(error.lost_variables, [""; 0]);
     assert_eq!(shown.stdout(), "");
     t.cell("kept").gives("7");
-    t.cell("a")
-        .failed("CompileError")
-        .traceback_has(&["cannot find value `a`"]);
+    t.cell("a").failed("CompileError").traceback_has(&["cannot find value `a`"]);
 }
 
 #[test]
 fn syntax_errors_and_several_errors_are_told() {
     let t = session();
-    t.cell("let x = ;")
-        .failed("CompileError")
-        .traceback_has(&["let x = ;"]);
+    t.cell("let x = ;").failed("CompileError").traceback_has(&["let x = ;"]);
     t.cell("println!(\"{}\", 1").failed("CompileError");
-    t.cell("one();\ntwo();")
-        .failed("CompileError")
-        .traceback_has(&["`one`", "`two`"]);
+    t.cell("one();\ntwo();").failed("CompileError").traceback_has(&["`one`", "`two`"]);
+    t.cell(":nonsense").failed("CompileError").traceback_has(&[":nonsense"]);
+}
+
+#[test]
+fn a_comment_without_an_end_is_an_error() {
+    let t = session();
     t.cell("/* open").failed("CompileError");
-    t.cell(":nonsense")
-        .failed("CompileError")
-        .traceback_has(&[":nonsense"]);
+}
+
+#[test]
+fn a_variable_whose_type_is_unknown_is_an_error_that_costs_nothing() {
+    let t = session();
+    t.cell("let kept = 7;").shows_nothing();
+    // evcxr runs `cargo check` for these.
+    for (code, holds) in [
+        ("let x = nowhere();", "cannot find function `nowhere`"),
+        ("let x = ;", "expected expression"),
+        ("let x = Vec::new();", "x"),
+    ] {
+        let shown = t.cell(code).failed("CompileError").traceback_has(&[holds]);
+        assert_eq!(shown.compiling(), [""; 0], "{code}");
+        t.cell("let y = 1;\nkept").gives("7");
+    }
+    t.cell("let closure = |n: i32| n;").failed("CompileError").traceback_has(&["closure"]);
+    t.cell("kept").gives("7");
 }
 
 #[test]
 fn warnings_do_not_fail_a_cell() {
     let t = session();
-    t.cell("fn unused_function() {}\nlet unused = 1;\n#[deprecated] fn old() {}\nold();")
-        .shows_nothing();
+    t.cell("fn unused_function() {}\nlet unused = 1;\n#[deprecated] fn old() {}\nold();").shows_nothing();
 }
 
 #[test]
@@ -226,12 +192,7 @@ fn comments_and_white_space_are_cells() {
 #[test]
 fn an_execution_ends_once() {
     let t = session();
-    for (code, finishes) in [
-        ("1", true),
-        ("panic!()", false),
-        ("\"x\".parse::<u8>()?;", false),
-        ("nothing", false),
-    ] {
+    for (code, finishes) in [("1", true), ("panic!()", false), ("\"x\".parse::<u8>()?;", false), ("nothing", false)] {
         let shown = t.cell(code);
         assert_eq!(shown.end().0 == &End::Finished, finishes, "{code}");
     }

@@ -16,46 +16,26 @@ std::thread::sleep(Duration::from_millis(300));
 print!(\"b\\n\");",
         )
         .prints("ab\n");
-    assert!(
-        shown.gap("a", "b") >= Duration::from_millis(150),
-        "{:?}",
-        shown.gap("a", "b")
-    );
+    assert!(shown.gap("a", "b") >= Duration::from_millis(150), "{:?}", shown.gap("a", "b"));
 }
 
 #[test]
 fn a_part_of_a_line_arrives_without_a_flush() {
     let t = session();
-    let shown = t.cell(
-        "print!(\"x\");\ntokio::time::sleep(Duration::from_millis(300)).await;\nprintln!(\"y\");",
-    );
+    let shown = t.cell("print!(\"x\");\ntokio::time::sleep(Duration::from_millis(300)).await;\nprintln!(\"y\");");
     let shown = shown.prints("xy\n");
-    assert!(
-        shown.gap("x", "y") >= Duration::from_millis(150),
-        "{:?}",
-        shown.gap("x", "y")
-    );
+    assert!(shown.gap("x", "y") >= Duration::from_millis(150), "{:?}", shown.gap("x", "y"));
     // Also while the cell's thread is busy.
-    let shown = t
-        .cell("print!(\"x\");\nstd::thread::sleep(Duration::from_millis(300));\nprintln!(\"y\");")
-        .prints("xy\n");
-    assert!(
-        shown.gap("x", "y") >= Duration::from_millis(150),
-        "{:?}",
-        shown.gap("x", "y")
-    );
+    let shown =
+        t.cell("print!(\"x\");\nstd::thread::sleep(Duration::from_millis(300));\nprintln!(\"y\");").prints("xy\n");
+    assert!(shown.gap("x", "y") >= Duration::from_millis(150), "{:?}", shown.gap("x", "y"));
 }
 
 #[test]
 fn stderr_arrives_at_once_and_apart() {
     let t = session();
-    let shown = t
-        .cell("println!(\"out\");\neprint!(\"err\");\nprintln!(\"more\");")
-        .ok();
-    assert_eq!(
-        (shown.stdout().as_str(), shown.stderr().as_str()),
-        ("out\nmore\n", "err")
-    );
+    let shown = t.cell("println!(\"out\");\neprint!(\"err\");\nprintln!(\"more\");").ok();
+    assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), ("out\nmore\n", "err"));
 }
 
 #[test]
@@ -67,26 +47,17 @@ fn a_dead_process_leaves_its_output() {
         ("std::process::exit(3);", "exit status: 3"),
         ("unsafe { std::arch::asm!(\"ud2\") };", "signal: "),
     ] {
-        t.cell("let one = 1;\nlet two = String::new();")
-            .shows_nothing();
+        t.cell("let one = 1;\nlet two = String::new();").shows_nothing();
         t.cell("fn kept() -> u8 { 5 }").shows_nothing();
         let code = format!(
             "use std::io::Write;\nprintln!(\"line\");\neprintln!(\"error\");\nprint!(\"part\");\nstd::io::stdout().flush()?;\n{death}"
         );
-        let shown = t
-            .cell(&code)
-            .failed("ChildDied")
-            .traceback_has(&[status, "one", "two"]);
+        let shown = t.cell(&code).failed("ChildDied").traceback_has(&[status, "one", "two"]);
         assert_eq!(shown.stdout(), "line\npart", "{death}");
-        assert!(
-            shown.stderr().starts_with("error\n"),
-            "{death}: {}",
-            shown.stderr()
-        );
+        assert!(shown.stderr().starts_with("error\n"), "{death}: {}", shown.stderr());
         assert_eq!(shown.lost(), ["one", "two"], "{death}");
         t.cell("one").failed("CompileError");
-        t.cell("println!(\"alive\");\ntokio::task::yield_now().await;\nkept()")
-            .gives("5");
+        t.cell("println!(\"alive\");\ntokio::task::yield_now().await;\nkept()").gives("5");
     }
 }
 
@@ -109,9 +80,7 @@ fn a_process_may_die_between_cells() {
     )
     .shows_nothing();
     // It dies before, during or after the compilation of this cell.
-    let shown = t
-        .cell("std::thread::sleep(Duration::from_secs(20));")
-        .failed("ChildDied");
+    let shown = t.cell("std::thread::sleep(Duration::from_secs(20));").failed("ChildDied");
     assert_eq!(shown.stdout(), "bye\n");
     assert_eq!(shown.lost(), ["kept"]);
     t.cell("1").gives("1");
@@ -163,26 +132,14 @@ for thread in threads { thread.join().unwrap(); }",
 fn a_hundred_thousand_lines_arrive_in_order() {
     let t = session();
     let shown = t.cell("for n in 0..100_000 { println!(\"{n}\"); }").ok();
-    assert!(
-        shown
-            .stdout()
-            .lines()
-            .eq((0..100_000).map(|n| n.to_string()))
-    );
+    assert!(shown.stdout().lines().eq((0..100_000).map(|n| n.to_string())));
 }
 
 #[test]
 fn five_megabytes_of_stderr_arrive() {
     let t = session();
-    let shown = t
-        .cell("for n in 0..50_000 { eprintln!(\"{n:099}\"); }")
-        .ok();
-    assert!(
-        shown
-            .stderr()
-            .lines()
-            .eq((0..50_000).map(|n| format!("{n:099}")))
-    );
+    let shown = t.cell("for n in 0..50_000 { eprintln!(\"{n:099}\"); }").ok();
+    assert!(shown.stderr().lines().eq((0..50_000).map(|n| format!("{n:099}"))));
 }
 
 #[test]
@@ -196,18 +153,8 @@ out.join().unwrap();
 err.join().unwrap();",
         )
         .ok();
-    assert!(
-        shown
-            .stdout()
-            .lines()
-            .eq((0..20_000).map(|n| n.to_string()))
-    );
-    assert!(
-        shown
-            .stderr()
-            .lines()
-            .eq((0..20_000).map(|n| n.to_string()))
-    );
+    assert!(shown.stdout().lines().eq((0..20_000).map(|n| n.to_string())));
+    assert!(shown.stderr().lines().eq((0..20_000).map(|n| n.to_string())));
 }
 
 #[test]
@@ -215,9 +162,7 @@ fn a_megabyte_without_a_line_end_arrives() {
     let t = session();
     let shown = t.cell("print!(\"{}\", \"m\".repeat(1 << 20));").ok();
     assert_eq!(shown.stdout().len(), 1 << 20);
-    let shown = t
-        .cell("display(\"d\".repeat(1 << 20)); \"r\".repeat(1 << 20)")
-        .ok();
+    let shown = t.cell("display(\"d\".repeat(1 << 20)); \"r\".repeat(1 << 20)").ok();
     assert_eq!(shown.displays().len(), 2);
     assert_eq!(shown.result().map(str::len), Some((1 << 20) + 2));
 }
@@ -228,10 +173,7 @@ fn bytes_that_are_no_text_arrive() {
     let shown = t
         .cell("use std::io::Write;\nstd::io::stdout().write_all(b\"a\\xff\\xfe\\0b\\n\")?;\nprintln!(\"\u{e4}\u{1f980}\");")
         .ok();
-    assert_eq!(
-        shown.stdout_bytes(),
-        b"a\xff\xfe\0b\n\xc3\xa4\xf0\x9f\xa6\x80\n"
-    );
+    assert_eq!(shown.stdout_bytes(), b"a\xff\xfe\0b\n\xc3\xa4\xf0\x9f\xa6\x80\n");
 }
 
 #[test]
@@ -258,13 +200,9 @@ fn a_last_line_without_an_end_stays_in_its_cell() {
     t.cell("println!(\"whole\");").prints("whole\n");
     let shown = t.cell("print!(\"half\"); 5").gives("5");
     assert_eq!(shown.order(), ["stdout: half", "result: text/plain \"5\""]);
-    let shown = t
-        .cell("print!(\"half\"); panic!(\"stop\");")
-        .failed("Panic");
+    let shown = t.cell("print!(\"half\"); panic!(\"stop\");").failed("Panic");
     assert_eq!(shown.stdout(), "half");
-    let shown = t
-        .cell("print!(\"half\"); \"x\".parse::<u8>()?;")
-        .failed("ParseIntError");
+    let shown = t.cell("print!(\"half\"); \"x\".parse::<u8>()?;").failed("ParseIntError");
     assert_eq!(shown.stdout(), "half");
     t.cell("1").gives("1");
 }
@@ -282,10 +220,7 @@ std::process::Command::new(\"sh\").args([\"-c\", \"echo shell; printf tail\"]).s
 #[test]
 fn a_process_that_outlives_its_cell_does_not_hold_it_up() {
     let t = session();
-    let shown = t
-        .cell("let child = std::process::Command::new(\"sleep\").arg(\"600\").spawn()?;")
-        .ok();
+    let shown = t.cell("let child = std::process::Command::new(\"sleep\").arg(\"600\").spawn()?;").ok();
     assert!(shown.metrics().run < Duration::from_secs(60));
-    t.cell("let mut child = child;\nchild.kill()?;\nchild.wait()?;")
-        .shows_nothing();
+    t.cell("let mut child = child;\nchild.kill()?;\nchild.wait()?;").shows_nothing();
 }

@@ -35,20 +35,15 @@ impl Tag {
         let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let processes = pids.filter_map(Process::read);
-        processes
-            .filter(|process| process.environment.contains(&mark))
-            .collect()
+        processes.filter(|process| process.environment.contains(&mark)).collect()
     }
 
     /// The process that owns evcxr.
     pub(crate) fn host(&self) -> Process {
         let is_host = |process: &Process| process.variable("ANTIPHON_ROLE") == Some("host");
         // Tools that the host runs inherit the role, but have arguments.
-        let hosts: Vec<Process> = self
-            .processes()
-            .into_iter()
-            .filter(|process| is_host(process) && process.has_no_arguments())
-            .collect();
+        let hosts: Vec<Process> =
+            self.processes().into_iter().filter(|process| is_host(process) && process.has_no_arguments()).collect();
         assert_eq!(hosts.len(), 1, "{hosts:#?}");
         hosts.into_iter().next().unwrap()
     }
@@ -57,18 +52,14 @@ impl Tag {
     pub(crate) fn compilers(&self) -> Vec<Process> {
         let is_tool = |process: &Process| {
             let program = process.command.split(' ').next().unwrap_or_default();
-            ["cargo", "rustc", "ld", "cc", "rust-lld"]
-                .iter()
-                .any(|tool| program.rsplit('/').next() == Some(tool))
+            ["cargo", "rustc", "ld", "cc", "rust-lld"].iter().any(|tool| program.rsplit('/').next() == Some(tool))
         };
         self.processes().into_iter().filter(is_tool).collect()
     }
 
     /// Whether rustc compiles a cell.
     pub(crate) fn compiles_a_cell(&self) -> bool {
-        self.compilers()
-            .iter()
-            .any(|process| process.command.contains("--crate-name ctx"))
+        self.compilers().iter().any(|process| process.command.contains("--crate-name ctx"))
     }
 }
 
@@ -78,18 +69,10 @@ impl Process {
         let environment = fs::read(folder.join("environ")).ok()?;
         let command = fs::read(folder.join("cmdline")).ok()?;
         let strings = |bytes: &[u8]| -> Vec<String> {
-            let parts = bytes
-                .split(|&byte| byte == 0)
-                .filter(|part| !part.is_empty());
-            parts
-                .map(|part| String::from_utf8_lossy(part).into_owned())
-                .collect()
+            let parts = bytes.split(|&byte| byte == 0).filter(|part| !part.is_empty());
+            parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
         };
-        Some(Self {
-            pid,
-            command: strings(&command).join(" "),
-            environment: strings(&environment),
-        })
+        Some(Self { pid, command: strings(&command).join(" "), environment: strings(&environment) })
     }
 
     fn has_no_arguments(&self) -> bool {
@@ -97,14 +80,8 @@ impl Process {
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        let values = self
-            .environment
-            .iter()
-            .filter_map(|variable| variable.split_once('='));
-        values
-            .filter(|(variable, _)| *variable == name)
-            .map(|(_, value)| value)
-            .next()
+        let values = self.environment.iter().filter_map(|variable| variable.split_once('='));
+        values.filter(|(variable, _)| *variable == name).map(|(_, value)| value).next()
     }
 
     pub(crate) fn kill(&self) {

@@ -7,32 +7,24 @@ use crate::transcript::Shown;
 
 /// The MIME bundles of a cell, with whether each is its result.
 fn bundles(shown: &Shown) -> Vec<(bool, Value)> {
-    shown
-        .displays()
-        .iter()
-        .map(|display| (display.result, Value::Object(display.data.clone())))
-        .collect()
+    shown.displays().iter().map(|display| (display.result, Value::Object(display.data.clone()))).collect()
 }
 
 #[test]
 fn the_last_expression_is_the_result() {
     let t = session();
-    t.cell("#[derive(Debug, Clone)]\nstruct Point { x: i32, y: i32 }")
-        .shows_nothing();
+    t.cell("#[derive(Debug, Clone)]\nstruct Point { x: i32, y: i32 }").shows_nothing();
     t.cell("Point { x: 1, y: 2 }").gives("Point { x: 1, y: 2 }");
     t.cell("let point = Point { x: 3, y: 4 };").shows_nothing();
     t.cell("point").gives("Point { x: 3, y: 4 }");
     // Showing a variable does not use it up.
     t.cell("point").gives("Point { x: 3, y: 4 }");
     t.cell("&point.x").gives("3");
-    t.cell("let list = vec![1, 2, 3];\nlist.iter().sum::<i32>()")
-        .gives("6");
+    t.cell("let list = vec![1, 2, 3];\nlist.iter().sum::<i32>()").gives("6");
     t.cell("\"text\"").gives("\"text\"");
-    t.cell("if list.len() > 2 { \"long\" } else { \"short\" }")
-        .gives("\"long\"");
+    t.cell("if list.len() > 2 { \"long\" } else { \"short\" }").gives("\"long\"");
     t.cell("Some(1.5)").gives("Some(1.5)");
-    t.cell("list.iter().map(|n| n * 2).collect::<Vec<_>>()")
-        .gives("[2, 4, 6]");
+    t.cell("list.iter().map(|n| n * 2).collect::<Vec<_>>()").gives("[2, 4, 6]");
 }
 
 #[test]
@@ -47,9 +39,7 @@ fn unit_shows_nothing() {
 fn a_value_without_debug_does_not_compile() {
     let t = session();
     t.cell("struct Opaque;").shows_nothing();
-    t.cell("Opaque")
-        .failed("CompileError")
-        .traceback_has(&["Debug"]);
+    t.cell("Opaque").failed("CompileError").traceback_has(&["Debug"]);
     t.cell("let opaque = Opaque;").shows_nothing();
 }
 
@@ -66,28 +56,18 @@ impl Page {
     )
     .shows_nothing();
     let shown = t.cell("Page(\"result\")").ok();
-    assert_eq!(
-        bundles(&shown),
-        [(true, json!({ "text/html": "<b>result</b>" }))]
-    );
+    assert_eq!(bundles(&shown), [(true, json!({ "text/html": "<b>result</b>" }))]);
     // In the middle of a cell it is not the result.
-    let shown = t.cell("println!(\"1\");\nPage(\"a\").evcxr_display();\nprintln!(\"2\");\nPage(\"b\").evcxr_display();").ok();
+    let shown =
+        t.cell("println!(\"1\");\nPage(\"a\").evcxr_display();\nprintln!(\"2\");\nPage(\"b\").evcxr_display();").ok();
     assert_eq!(
         shown.order(),
-        [
-            "stdout: 1\n",
-            "display: text/html \"<b>a</b>\"",
-            "stdout: 2\n",
-            "display: text/html \"<b>b</b>\""
-        ]
+        ["stdout: 1\n", "display: text/html \"<b>a</b>\"", "stdout: 2\n", "display: text/html \"<b>b</b>\""]
     );
     let shown = t.cell("Page(\"a\").evcxr_display();\nPage(\"b\")").ok();
     assert_eq!(
         bundles(&shown),
-        [
-            (false, json!({ "text/html": "<b>a</b>" })),
-            (true, json!({ "text/html": "<b>b</b>" }))
-        ]
+        [(false, json!({ "text/html": "<b>a</b>" })), (true, json!({ "text/html": "<b>b</b>" }))]
     );
 }
 
@@ -106,22 +86,15 @@ impl Both {
     .shows_nothing();
     let both = json!({ "text/html": "<i>both</i>", "text/plain": "both\nof them" });
     assert_eq!(bundles(&t.cell("Both").ok()), [(true, both.clone())]);
-    assert_eq!(
-        bundles(&t.cell("Both.evcxr_display();\nprintln!(\"end\");").ok()),
-        [(false, both)]
-    );
+    assert_eq!(bundles(&t.cell("Both.evcxr_display();\nprintln!(\"end\");").ok()), [(false, both)]);
 }
 
 #[test]
 fn json_content_travels_as_json() {
     let t = session();
-    let shown = t
-        .cell(r#"println!("EVCXR_BEGIN_CONTENT application/json\n{{\"a\": [1, 2]}}\nEVCXR_END_CONTENT");"#)
-        .ok();
-    assert_eq!(
-        bundles(&shown),
-        [(false, json!({ "application/json": { "a": [1, 2] } }))]
-    );
+    let shown =
+        t.cell(r#"println!("EVCXR_BEGIN_CONTENT application/json\n{{\"a\": [1, 2]}}\nEVCXR_END_CONTENT");"#).ok();
+    assert_eq!(bundles(&shown), [(false, json!({ "application/json": { "a": [1, 2] } }))]);
 }
 
 #[test]
@@ -164,27 +137,11 @@ Html("<i>result</i>")"#,
 #[test]
 fn a_display_is_updated_also_by_a_later_cell() {
     let t = session();
-    let first = t
-        .cell("let shown = display(\"0 %\");\nshown.update(\"50 %\");")
-        .ok();
+    let first = t.cell("let shown = display(\"0 %\");\nshown.update(\"50 %\");").ok();
     let second = t.cell("shown.update(\"100 %\");").ok();
-    let displays: Vec<_> = first
-        .displays()
-        .into_iter()
-        .chain(second.displays())
-        .collect();
-    let steps: Vec<_> = displays
-        .iter()
-        .map(|display| (display.update, display.data["text/plain"].clone()))
-        .collect();
-    assert_eq!(
-        steps,
-        [
-            (false, json!("0 %")),
-            (true, json!("50 %")),
-            (true, json!("100 %"))
-        ]
-    );
+    let displays: Vec<_> = first.displays().into_iter().chain(second.displays()).collect();
+    let steps: Vec<_> = displays.iter().map(|display| (display.update, display.data["text/plain"].clone())).collect();
+    assert_eq!(steps, [(false, json!("0 %")), (true, json!("50 %")), (true, json!("100 %"))]);
     let id = displays[0].display_id.clone();
     assert!(id.is_some() && displays.iter().all(|display| display.display_id == id));
     // A handle as the last expression is no result.
@@ -200,13 +157,7 @@ fn output_is_cleared_in_its_place() {
         .ok();
     assert_eq!(
         shown.order(),
-        [
-            "stdout: old\n",
-            "clear wait=true",
-            "stdout: new\n",
-            "clear wait=false",
-            "display: text/plain \"1\""
-        ]
+        ["stdout: old\n", "clear wait=true", "stdout: new\n", "clear wait=false", "display: text/plain \"1\""]
     );
 }
 
@@ -222,7 +173,8 @@ fn a_cell_asks_for_input() {
 }"#,
     )
     .shows_nothing();
-    let mut running = t.start("let name = ask(\"Name at 10:30?\");\nprintln!(\"Hello {name}\");\nlet age = ask(\"Age\");\nage");
+    let mut running =
+        t.start("let name = ask(\"Name at 10:30?\");\nprintln!(\"Hello {name}\");\nlet age = ask(\"Age\");\nage");
     assert_eq!(running.until_asked(), "Name at 10:30?");
     running.reply("Ada L. \u{e4}");
     assert_eq!(running.until_asked(), "Age");
@@ -247,8 +199,7 @@ fn a_cell_asks_for_input() {
 #[test]
 fn the_crate_evcxr_input_asks_for_input() {
     let t = session();
-    let mut running =
-        t.start(":dep evcxr_input = \"1\"\nlet name = evcxr_input::get_string(\"Name?\");\nname");
+    let mut running = t.start(":dep evcxr_input = \"1\"\nlet name = evcxr_input::get_string(\"Name?\");\nname");
     assert_eq!(running.until_asked(), "Name?");
     running.reply("Ada");
     running.finish().gives("\"Ada\"");

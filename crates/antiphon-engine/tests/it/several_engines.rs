@@ -11,14 +11,11 @@ fn engines_do_not_disturb_each_other() {
             Session::new(start(options).0, tag)
         })
         .collect();
-    let [first, second] = engines.as_slice() else {
-        unreachable!()
-    };
+    let [first, second] = engines.as_slice() else { unreachable!() };
     first.cell("let name = \"first\";").shows_nothing();
     second.cell("let name = \"second\";").shows_nothing();
-    let sleeping = first
-        .start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;")
-        .until_printed("go");
+    let sleeping =
+        first.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
     // The other one works meanwhile, dies, and works again.
     second.cell("name").gives("\"second\"");
     second.cell("std::process::abort();").failed("ChildDied");
@@ -35,22 +32,13 @@ fn the_working_folder_is_the_one_that_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("data.txt"), "found").unwrap();
     // A file of evcxr's in the user's folder is not the engine's.
-    std::fs::write(
-        folder.path().join("evcxr.toml"),
-        "[evcxr]\ntmpdir = \"/nowhere\"\n",
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("evcxr.toml"), "[evcxr]\ntmpdir = \"/nowhere\"\n").unwrap();
     let t = own_session(|options| options.working_dir = Some(folder.path().to_owned()));
-    t.cell("std::fs::read_to_string(\"data.txt\")?")
-        .gives("\"found\"");
+    t.cell("std::fs::read_to_string(\"data.txt\")?").gives("\"found\"");
     t.cell("std::process::exit(0);").failed("ChildDied");
-    t.cell("std::fs::read_to_string(\"data.txt\")?")
-        .gives("\"found\"");
+    t.cell("std::fs::read_to_string(\"data.txt\")?").gives("\"found\"");
     t.shutdown();
-    let mut names: Vec<_> = std::fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["data.txt", "evcxr.toml"]);
 }
@@ -58,9 +46,7 @@ fn the_working_folder_is_the_one_that_was_asked_for() {
 #[test]
 fn cells_wait_for_their_turn() {
     let t = session();
-    let cells: Vec<_> = (0..5)
-        .map(|n| t.start(&format!("println!(\"{n}\");")))
-        .collect();
+    let cells: Vec<_> = (0..5).map(|n| t.start(&format!("println!(\"{n}\");"))).collect();
     for (n, cell) in cells.into_iter().enumerate() {
         cell.finish().prints(&format!("{n}\n"));
     }

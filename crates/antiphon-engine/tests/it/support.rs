@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static SIM: LazyLock<Sim> = LazyLock::new(|| start_sim(Sim::builder().latency(Latency::None)));
 /// One test at a time: they measure, and the compilers need the machine.
 static TURN: Mutex<()> = Mutex::new(());
-/// Replaced when a test leaves it with a cell that does not end.
+/// A test left the shared engine with a cell that does not end.
+static STUCK: AtomicBool = AtomicBool::new(false);
 static SHARED: Mutex<Option<Arc<Engine>>> = Mutex::new(None);
 
 /// Runs a future, at most for a time.
@@ -63,11 +64,7 @@ pub(crate) fn options() -> (Options, Tag) {
     let tag = Tag::new(NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut options = Options::default();
     options.program = Some(PathBuf::from(env!("CARGO_BIN_EXE_antiphon-process")));
-    options.env = sim()
-        .env()
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+    options.env = sim().env().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     options.env.push(tag.variable());
     (options, tag)
 }
@@ -75,15 +72,8 @@ pub(crate) fn options() -> (Options, Tag) {
 /// Starts an engine; gives it with the steps of its start.
 pub(crate) fn start(options: Options) -> (Engine, Vec<Progress>) {
     let mut steps = Vec::new();
-    let engine = within(
-        BUILD_LIMIT,
-        "starting an engine",
-        Engine::start(options, &mut |step| steps.push(step)),
-    );
-    (
-        engine.unwrap_or_else(|error| panic!("the engine does not start: {error}, {steps:?}")),
-        steps,
-    )
+    let engine = within(BUILD_LIMIT, "starting an engine", Engine::start(options, &mut |step| steps.push(step)));
+    (engine.unwrap_or_else(|error| panic!("the engine does not start: {error}, {steps:?}")), steps)
 }
 
 /// A session in the shared engine, without variables.
@@ -91,16 +81,14 @@ pub(crate) fn session() -> Session {
     let turn = take_turn();
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let usable = shared.take().filter(|engine| {
-        let cleared = RUNTIME.block_on(async { tokio::time::timeout(LIMIT, engine.clear()).await });
-        cleared.is_ok_and(|cleared| cleared.is_ok())
+        !STUCK.swap(false, Ordering::SeqCst)
+            && RUNTIME
+                .block_on(async { tokio::time::timeout(LIMIT, engine.clear()).await })
+                .is_ok_and(|cleared| cleared.is_ok())
     });
     let engine = usable.unwrap_or_else(|| Arc::new(start(options().0).0));
     *shared = Some(Arc::clone(&engine));
-    Session {
-        engine,
-        tag: None,
-        _turn: Some(turn),
-    }
+    Session { engine, tag: None, _turn: Some(turn) }
 }
 
 /// A session in an engine of its own.
@@ -109,11 +97,7 @@ pub(crate) fn own_session(change: impl FnOnce(&mut Options)) -> Session {
     let (mut options, tag) = options();
     change(&mut options);
     let (engine, _) = start(options);
-    Session {
-        engine: Arc::new(engine),
-        tag: Some(tag),
-        _turn: Some(turn),
-    }
+    Session { engine: Arc::new(engine), tag: Some(tag), _turn: Some(turn) }
 }
 
 /// An engine as a test uses it.
@@ -126,11 +110,7 @@ pub(crate) struct Session {
 impl Session {
     /// Wraps an engine that a test started itself.
     pub(crate) fn new(engine: Engine, tag: Tag) -> Self {
-        Self {
-            engine: Arc::new(engine),
-            tag: Some(tag),
-            _turn: None,
-        }
+        Self { engine: Arc::new(engine), tag: Some(tag), _turn: None }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -152,12 +132,7 @@ impl Session {
     pub(crate) fn start(&self, code: &str) -> Running {
         let _context = RUNTIME.enter();
         let execution = self.engine.execute(code);
-        Running {
-            execution,
-            interrupter: self.engine.interrupter(),
-            shown: Shown::default(),
-            limit: LIMIT,
-        }
+        Running { execution, interrupter: self.engine.interrupter(), shown: Shown::default(), limit: LIMIT }
     }
 
     /// Interrupts whatever runs.
@@ -190,11 +165,8 @@ impl Running {
     #[track_caller]
     fn next(&mut self) -> Option<Event> {
         let limit = self.limit;
-        let event =
-            RUNTIME.block_on(async { tokio::time::timeout(limit, self.execution.next()).await });
-        let Ok(event) = event else {
-            panic!("no event for {limit:?} after {:?}", self.shown)
-        };
+        let event = RUNTIME.block_on(async { tokio::time::timeout(limit, self.execution.next()).await });
+        let Ok(event) = event else { panic!("no event for {limit:?} after {:?}", self.shown) };
         if let Some(event) = &event {
             self.shown.push(event.clone());
         }
@@ -206,11 +178,7 @@ impl Running {
     pub(crate) fn until_printed(mut self, text: &str) -> Self {
         while !self.shown.stdout().contains(text) {
             let event = self.next();
-            assert!(
-                !matches!(event, None | Some(Event::End(..))),
-                "the cell ended without {text:?}: {:?}",
-                self.shown
-            );
+            assert!(!matches!(event, None | Some(Event::End(..))), "the cell ended without {text:?}: {:?}", self.shown);
         }
         self
     }

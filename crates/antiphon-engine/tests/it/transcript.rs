@@ -16,10 +16,7 @@ impl Shown {
     }
 
     fn collect<'a, T>(&'a self, pick: impl Fn(&'a Event) -> Option<T>) -> Vec<T> {
-        self.events
-            .iter()
-            .filter_map(|(_, event)| pick(event))
-            .collect()
+        self.events.iter().filter_map(|(_, event)| pick(event)).collect()
     }
 
     pub(crate) fn stdout_bytes(&self) -> Vec<u8> {
@@ -96,15 +93,10 @@ impl Shown {
                 Event::Stderr(bytes) => ("stderr", String::from_utf8_lossy(bytes).into_owned()),
                 Event::Display(display) => ("", describe(display)),
                 Event::ClearOutput { wait } => ("", format!("clear wait={wait}")),
-                Event::InputRequest { prompt, password } => {
-                    ("", format!("input {prompt:?} password={password}"))
-                }
+                Event::InputRequest { prompt, password } => ("", format!("input {prompt:?} password={password}")),
                 _ => continue,
             };
-            match lines
-                .last_mut()
-                .filter(|_| stream == last_stream && !stream.is_empty())
-            {
+            match lines.last_mut().filter(|_| stream == last_stream && !stream.is_empty()) {
                 Some(last) => last.push_str(&line),
                 None if stream.is_empty() => lines.push(line),
                 None => lines.push(format!("{stream}: {line}")),
@@ -116,11 +108,7 @@ impl Shown {
 
     /// Text of the result, if the cell has one.
     pub(crate) fn result(&self) -> Option<&str> {
-        let results: Vec<_> = self
-            .displays()
-            .into_iter()
-            .filter(|display| display.result)
-            .collect();
+        let results: Vec<_> = self.displays().into_iter().filter(|display| display.result).collect();
         assert!(results.len() <= 1, "more than one result: {results:?}");
         results.first()?.data.get("text/plain")?.as_str()
     }
@@ -132,10 +120,7 @@ impl Shown {
             _ => None,
         });
         assert_eq!(ends.len(), 1, "not exactly one end: {self:#?}");
-        assert!(
-            matches!(self.events.last(), Some((_, Event::End(..)))),
-            "the end is not the last event"
-        );
+        assert!(matches!(self.events.last(), Some((_, Event::End(..)))), "the end is not the last event");
         ends[0]
     }
 
@@ -145,13 +130,7 @@ impl Shown {
 
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
-        assert_eq!(
-            self.end().0,
-            &End::Finished,
-            "stdout {:?}, stderr {:?}",
-            self.stdout(),
-            self.stderr()
-        );
+        assert_eq!(self.end().0, &End::Finished, "stdout {:?}, stderr {:?}", self.stdout(), self.stderr());
         self
     }
 
@@ -159,10 +138,7 @@ impl Shown {
     #[track_caller]
     pub(crate) fn prints(self, stdout: &str) -> Self {
         let shown = self.ok();
-        assert_eq!(
-            (shown.stdout().as_str(), shown.stderr().as_str()),
-            (stdout, "")
-        );
+        assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), (stdout, ""));
         shown
     }
 
@@ -201,11 +177,7 @@ impl Shown {
     pub(crate) fn error(&self) -> &CellError {
         match self.end().0 {
             End::Failed(error) => error,
-            other => panic!(
-                "{other:?}, stdout {:?}, stderr {:?}",
-                self.stdout(),
-                self.stderr()
-            ),
+            other => panic!("{other:?}, stdout {:?}, stderr {:?}", self.stdout(), self.stderr()),
         }
     }
 
@@ -226,12 +198,7 @@ impl Shown {
 
     #[track_caller]
     pub(crate) fn lost(&self) -> Vec<&str> {
-        let mut lost: Vec<&str> = self
-            .error()
-            .lost_variables
-            .iter()
-            .map(String::as_str)
-            .collect();
+        let mut lost: Vec<&str> = self.error().lost_variables.iter().map(String::as_str).collect();
         lost.sort_unstable();
         lost
     }
@@ -243,11 +210,7 @@ fn describe(display: &Display) -> String {
         (_, true) => "update",
         _ => "display",
     };
-    let data: Vec<String> = display
-        .data
-        .iter()
-        .map(|(mime_type, content)| format!("{mime_type} {content}"))
-        .collect();
+    let data: Vec<String> = display.data.iter().map(|(mime_type, content)| format!("{mime_type} {content}")).collect();
     format!("{kind}: {}", data.join(", "))
 }
 

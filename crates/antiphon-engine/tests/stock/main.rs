@@ -2,6 +2,8 @@
 //!
 //! When one of these fails, evcxr has become better: rejoice, and look at what of ours is no longer needed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
@@ -33,26 +35,15 @@ fn a_client_of_an_earlier_cell_panics_and_an_earlier_task_hangs() {
 
     // The reply says success.
     let server = answering_server();
-    stock
-        .execute(&format!(
-            "let r = c.get(\"http://{server}/\").send().await;"
-        ))
-        .unwrap();
+    stock.execute(&format!("let r = c.get(\"http://{server}/\").send().await;")).unwrap();
     let mut said = Vec::new();
     while let Ok(line) = stderr.recv_timeout(LIMIT) {
         said.push(line);
-        if said
-            .last()
-            .is_some_and(|line| line.contains("no reactor running"))
-        {
+        if said.last().is_some_and(|line| line.contains("no reactor running")) {
             break;
         }
     }
-    assert!(
-        said.last()
-            .is_some_and(|line| line.contains("no reactor running")),
-        "{said:#?}"
-    );
+    assert!(said.last().is_some_and(|line| line.contains("no reactor running")), "{said:#?}");
 
     stock.execute("let h = tokio::spawn(async { 1 });").unwrap();
     let process = stock.process_handle();
@@ -61,11 +52,7 @@ fn a_client_of_an_earlier_cell_panics_and_an_earlier_task_hangs() {
         let result = stock.execute("h.await.unwrap()");
         let _ = done_tx.send(result.is_ok());
     });
-    assert_eq!(
-        done.recv_timeout(LIMIT),
-        Err(RecvTimeoutError::Timeout),
-        "the task of an earlier cell was awaited"
-    );
+    assert_eq!(done.recv_timeout(LIMIT), Err(RecvTimeoutError::Timeout), "the task of an earlier cell was awaited");
     process.lock().unwrap().kill().unwrap();
     waiting.join().unwrap();
 }

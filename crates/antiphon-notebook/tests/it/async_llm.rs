@@ -12,14 +12,7 @@ fn the_notebook_is_clean() {
     let cells: Vec<_> = notebook.cells().collect();
     let kinds: Vec<_> = cells.iter().map(Cell::kind).collect();
     assert_eq!(kinds, [CellKind::Markdown, CellKind::Code, CellKind::Code]);
-    assert!(
-        cells
-            .iter()
-            .all(|cell| cell.outputs_json().is_empty() && cell.execution_count().is_none())
-    );
+    assert!(cells.iter().all(|cell| cell.outputs_json().is_empty() && cell.execution_count().is_none()));
     assert_eq!(cells[2].source(), "");
-    assert!(
-        !cells[1].source().contains("use "),
-        "everything is preloaded"
-    );
+    assert!(!cells[1].source().contains("use "), "everything is preloaded");
 }

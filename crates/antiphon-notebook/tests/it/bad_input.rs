@@ -23,31 +23,16 @@ fn check(input: impl AsRef<[u8]>, expected: &str) {
 fn not_a_notebook() {
     check("", "`x.ipynb` is not a notebook: the file is empty");
     check(" \n", "`x.ipynb` is not a notebook: the file is empty");
-    check(
-        "fn main() {}",
-        "`x.ipynb` is not a notebook: not JSON\ncause: expected ident at line 1 column 2",
-    );
+    check("fn main() {}", "`x.ipynb` is not a notebook: not JSON\ncause: expected ident at line 1 column 2");
     check(
         r#"{"cells": ["#,
         "`x.ipynb` is not a notebook: not JSON\ncause: EOF while parsing a list at line 1 column 11",
     );
-    check(
-        b"{\"a\": \"\xff\"}",
-        "`x.ipynb` is not a notebook: not UTF-8 at byte 7",
-    );
-    check(
-        "[1]",
-        "`x.ipynb` is not a notebook: the JSON is not an object",
-    );
+    check(b"{\"a\": \"\xff\"}", "`x.ipynb` is not a notebook: not UTF-8 at byte 7");
+    check("[1]", "`x.ipynb` is not a notebook: the JSON is not an object");
     check("{}", "`x.ipynb` is not a notebook: `nbformat` is missing");
-    check(
-        r#"{"nbformat": "4"}"#,
-        "`x.ipynb` is not a notebook: `nbformat` is not a whole number",
-    );
-    check(
-        r#"{"nbformat": 4}"#,
-        "`x.ipynb` is not a notebook: `nbformat_minor` is missing",
-    );
+    check(r#"{"nbformat": "4"}"#, "`x.ipynb` is not a notebook: `nbformat` is not a whole number");
+    check(r#"{"nbformat": 4}"#, "`x.ipynb` is not a notebook: `nbformat_minor` is missing");
 }
 
 #[test]
@@ -68,10 +53,7 @@ fn other_versions() {
 fn missing_parts() {
     let whole = |rest: &str| format!(r#"{{"nbformat": 4, "nbformat_minor": 5{rest}}}"#);
     let check = |rest: &str, problem: &str| {
-        check(
-            whole(rest),
-            &format!("`x.ipynb` is not a notebook: {problem}"),
-        );
+        check(whole(rest), &format!("`x.ipynb` is not a notebook: {problem}"));
     };
     check("", "`metadata` is missing");
     check(r#", "metadata": []"#, "`metadata` is not an object");
@@ -80,50 +62,26 @@ fn missing_parts() {
 
     let raw = r#"{"cell_type": "raw", "metadata": {}, "source": ""}"#;
     let cell = |cell: &str, problem: &str| {
-        check(
-            &format!(r#", "metadata": {{}}, "cells": [{raw}, {cell}]"#),
-            &format!("cell 2: {problem}"),
-        );
+        check(&format!(r#", "metadata": {{}}, "cells": [{raw}, {cell}]"#), &format!("cell 2: {problem}"));
     };
     cell("1", "it is not an object");
     cell("{}", "`cell_type` is missing");
-    cell(
-        r#"{"cell_type": "heading"}"#,
-        "`cell_type` is not `code`, `markdown` or `raw`",
-    );
+    cell(r#"{"cell_type": "heading"}"#, "`cell_type` is not `code`, `markdown` or `raw`");
     cell(r#"{"cell_type": "raw"}"#, "`metadata` is missing");
-    cell(
-        r#"{"cell_type": "raw", "metadata": {}}"#,
-        "`source` is missing",
-    );
-    cell(
-        r#"{"cell_type": "raw", "metadata": {}, "source": [1]}"#,
-        "`source` is not a string or a list of strings",
-    );
-    cell(
-        r#"{"cell_type": "code", "metadata": {}, "source": ""}"#,
-        "`outputs` is missing",
-    );
+    cell(r#"{"cell_type": "raw", "metadata": {}}"#, "`source` is missing");
+    cell(r#"{"cell_type": "raw", "metadata": {}, "source": [1]}"#, "`source` is not a string or a list of strings");
+    cell(r#"{"cell_type": "code", "metadata": {}, "source": ""}"#, "`outputs` is missing");
 }
 
 #[test]
 fn other_languages() {
-    let of = |metadata: &str| {
-        format!(r#"{{"nbformat": 4, "nbformat_minor": 5, "metadata": {metadata}, "cells": []}}"#)
-    };
+    let of = |metadata: &str| format!(r#"{{"nbformat": 4, "nbformat_minor": 5, "metadata": {metadata}, "cells": []}}"#);
     let expected = "`x.ipynb` is a notebook in python, not in Rust\n\
         hint: if its cells are Rust, choose a Rust kernel for it in Jupyter and save it";
     check(of(r#"{"kernelspec": {"language": "python"}}"#), expected);
     check(of(r#"{"language_info": {"name": "python"}}"#), expected);
-    for rust in [
-        r#"{"language_info": {"name": "Rust"}}"#,
-        r#"{"kernelspec": {"language": "rust"}}"#,
-        "{}",
-    ] {
-        assert!(
-            parse(Path::new("x.ipynb"), of(rust).as_bytes()).is_ok(),
-            "{rust}"
-        );
+    for rust in [r#"{"language_info": {"name": "Rust"}}"#, r#"{"kernelspec": {"language": "rust"}}"#, "{}"] {
+        assert!(parse(Path::new("x.ipynb"), of(rust).as_bytes()).is_ok(), "{rust}");
     }
 }
 

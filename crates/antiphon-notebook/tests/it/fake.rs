@@ -36,10 +36,7 @@ pub(crate) struct Seen {
 
 impl Fake {
     pub(crate) fn new(scripts: impl IntoIterator<Item = Vec<Step>>) -> Self {
-        Self {
-            scripts: Mutex::new(scripts.into_iter().collect()),
-            seen: Arc::default(),
-        }
+        Self { scripts: Mutex::new(scripts.into_iter().collect()), seen: Arc::default() }
     }
 
     /// `run SOURCE`, `interrupt` and `reply TEXT`, in order.
@@ -59,10 +56,7 @@ impl Evaluator for Fake {
         self.seen.note(format!("run {code}"));
         let script = self.scripts.lock().expect("not poisoned").pop_front();
         let steps = script.unwrap_or_else(|| vec![finished()]).into();
-        Box::new(FakeCell {
-            steps,
-            seen: Arc::clone(&self.seen),
-        })
+        Box::new(FakeCell { steps, seen: Arc::clone(&self.seen) })
     }
 
     fn interrupt(&self) -> BoxFuture<'_, ()> {
@@ -109,10 +103,7 @@ pub(crate) fn failed(ename: &str) -> Step {
     let error = CellError {
         ename: ename.to_owned(),
         evalue: "it failed".to_owned(),
-        traceback: vec![
-            format!("\u{1b}[1;31m{ename}\u{1b}[0m: it failed"),
-            "second line".to_owned(),
-        ],
+        traceback: vec![format!("\u{1b}[1;31m{ename}\u{1b}[0m: it failed"), "second line".to_owned()],
         diagnostics: Vec::new(),
         lost_variables: Vec::new(),
     };
@@ -137,8 +128,7 @@ pub(crate) fn clear(wait: bool) -> Step {
 
 /// A display from its JSON; what is missing has its default.
 pub(crate) fn display(fields: &Value) -> Step {
-    let whole =
-        json!({ "data": {}, "metadata": {}, "display_id": null, "update": false, "result": false });
+    let whole = json!({ "data": {}, "metadata": {}, "display_id": null, "update": false, "result": false });
     let mut whole: Display = serde_json::from_value(whole).expect("a display");
     for (key, value) in fields.as_object().expect("an object") {
         match (key.as_str(), value) {

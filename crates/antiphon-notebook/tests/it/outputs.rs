@@ -3,36 +3,21 @@
 use antiphon_notebook::{Notebook, RunOptions, run};
 use serde_json::{Value, json};
 
-use crate::fake::{
-    Fake, Step, clear, display, failed, finished, note, notebook, stderr, stdout, text,
-};
+use crate::fake::{Fake, Step, clear, display, failed, finished, note, notebook, stderr, stdout, text};
 
 /// Runs one cell per script, and gives the outputs of each.
 async fn run_cells(scripts: Vec<Vec<Step>>) -> Vec<Value> {
     let cells: Vec<(&str, &[&str])> = scripts.iter().map(|_| ("x", [].as_slice())).collect();
     let mut notebook = notebook(&cells);
     let fake = Fake::new(scripts);
-    let options = RunOptions {
-        allow_errors: true,
-        ..RunOptions::default()
-    };
+    let options = RunOptions { allow_errors: true, ..RunOptions::default() };
     let shutdown = std::pin::pin!(std::future::pending());
-    run(
-        &fake,
-        &mut notebook,
-        &options,
-        shutdown,
-        &mut |_: antiphon_notebook::RunEvent<'_>| {},
-    )
-    .await;
+    run(&fake, &mut notebook, &options, shutdown, &mut |_: antiphon_notebook::RunEvent<'_>| {}).await;
     outputs(&notebook)
 }
 
 fn outputs(notebook: &Notebook) -> Vec<Value> {
-    notebook
-        .cells()
-        .map(|cell| Value::from(cell.outputs_json()))
-        .collect()
+    notebook.cells().map(|cell| Value::from(cell.outputs_json())).collect()
 }
 
 async fn check(mut script: Vec<Step>, expected: Value) {
@@ -47,19 +32,8 @@ fn stream(name: &str, lines: &[&str]) -> Value {
 #[tokio::test]
 async fn streams_are_joined_while_they_follow_each_other() {
     check(
-        vec![
-            stdout("a"),
-            stdout("b\nc"),
-            stderr("e1\n"),
-            stderr("e2"),
-            stdout("d\n"),
-            stdout(""),
-        ],
-        json!([
-            stream("stdout", &["ab\n", "c"]),
-            stream("stderr", &["e1\n", "e2"]),
-            stream("stdout", &["d\n"]),
-        ]),
+        vec![stdout("a"), stdout("b\nc"), stderr("e1\n"), stderr("e2"), stdout("d\n"), stdout("")],
+        json!([stream("stdout", &["ab\n", "c"]), stream("stderr", &["e1\n", "e2"]), stream("stdout", &["d\n"]),]),
     )
     .await;
     check(vec![], json!([])).await;
@@ -68,16 +42,8 @@ async fn streams_are_joined_while_they_follow_each_other() {
 #[tokio::test]
 async fn characters_may_come_in_pieces() {
     check(
-        vec![
-            stdout(b"\xf0\x9f"),
-            stderr("x"),
-            stdout(b"\xa6\x80\n"),
-            stdout(b"\xff\xe2\x82"),
-        ],
-        json!([
-            stream("stderr", &["x"]),
-            stream("stdout", &["\u{1f980}\n", "\u{fffd}\u{fffd}"])
-        ]),
+        vec![stdout(b"\xf0\x9f"), stderr("x"), stdout(b"\xa6\x80\n"), stdout(b"\xff\xe2\x82")],
+        json!([stream("stderr", &["x"]), stream("stdout", &["\u{1f980}\n", "\u{fffd}\u{fffd}"])]),
     )
     .await;
 }
@@ -85,20 +51,11 @@ async fn characters_may_come_in_pieces() {
 #[tokio::test]
 async fn progress_leaves_its_last_state() {
     check(
-        vec![
-            stdout("start\n 10%\r"),
-            stdout(" 50%\r"),
-            stdout("100%\n"),
-            stdout("ab\u{8}c"),
-        ],
+        vec![stdout("start\n 10%\r"), stdout(" 50%\r"), stdout("100%\n"), stdout("ab\u{8}c")],
         json!([stream("stdout", &["start\n", "100%\n", "ac"])]),
     )
     .await;
-    check(
-        vec![stdout("gone\u{8}\u{8}\u{8}\u{8}"), text("x")],
-        json!([plain("x")]),
-    )
-    .await;
+    check(vec![stdout("gone\u{8}\u{8}\u{8}\u{8}"), text("x")], json!([plain("x")])).await;
 }
 
 fn plain(text: &str) -> Value {
@@ -157,12 +114,7 @@ async fn updates_reach_what_was_shown_before_in_any_cell() {
     };
     let result = json!({ "data": { "text/plain": "old" }, "id": "r", "result": true });
     let outputs = run_cells(vec![
-        vec![
-            show("a", "1", false),
-            show("b", "1", false),
-            display(&result),
-            finished(),
-        ],
+        vec![show("a", "1", false), show("b", "1", false), display(&result), finished()],
         vec![
             show("a", "2", true),
             show("unknown", "2", true),
@@ -178,60 +130,23 @@ async fn updates_reach_what_was_shown_before_in_any_cell() {
         "output_type": "execute_result", "execution_count": 1,
         "data": { "text/plain": ["new"] }, "metadata": {},
     });
-    assert_eq!(
-        outputs,
-        [
-            json!([plain("2"), plain("3"), result]),
-            json!([plain("3")]),
-            json!([])
-        ]
-    );
+    assert_eq!(outputs, [json!([plain("2"), plain("3"), result]), json!([plain("3")]), json!([])]);
 }
 
 #[tokio::test]
 async fn clearing() {
-    check(
-        vec![stdout("old"), text("old"), clear(false), stdout("new")],
-        json!([stream("stdout", &["new"])]),
-    )
-    .await;
-    check(
-        vec![stdout("old"), clear(true), stdout("new")],
-        json!([stream("stdout", &["new"])]),
-    )
-    .await;
-    check(
-        vec![stdout("old"), clear(true)],
-        json!([stream("stdout", &["old"])]),
-    )
-    .await;
-    check(
-        vec![text("a"), clear(true), clear(false), text("b"), text("c")],
-        json!([plain("b"), plain("c")]),
-    )
-    .await;
+    check(vec![stdout("old"), text("old"), clear(false), stdout("new")], json!([stream("stdout", &["new"])])).await;
+    check(vec![stdout("old"), clear(true), stdout("new")], json!([stream("stdout", &["new"])])).await;
+    check(vec![stdout("old"), clear(true)], json!([stream("stdout", &["old"])])).await;
+    check(vec![text("a"), clear(true), clear(false), text("b"), text("c")], json!([plain("b"), plain("c")])).await;
     // What was cleared is not updated, and what a cell waits to clear does not reach the next cell.
-    let show =
-        |update| display(&json!({ "data": { "text/plain": "x" }, "id": "a", "update": update }));
+    let show = |update| display(&json!({ "data": { "text/plain": "x" }, "id": "a", "update": update }));
     let outputs = run_cells(vec![
-        vec![
-            show(false),
-            clear(false),
-            stdout("y"),
-            show(true),
-            clear(true),
-            finished(),
-        ],
+        vec![show(false), clear(false), stdout("y"), show(true), clear(true), finished()],
         vec![stdout("a"), text("b"), finished()],
     ])
     .await;
-    assert_eq!(
-        outputs,
-        [
-            json!([stream("stdout", &["y"])]),
-            json!([stream("stdout", &["a"]), plain("b")])
-        ]
-    );
+    assert_eq!(outputs, [json!([stream("stdout", &["y"])]), json!([stream("stdout", &["a"]), plain("b")])]);
 }
 
 #[tokio::test]
@@ -240,18 +155,9 @@ async fn failures_and_remarks() {
         "output_type": "error", "ename": "Panic", "evalue": "it failed",
         "traceback": ["\u{1b}[1;31mPanic\u{1b}[0m: it failed", "second line"],
     });
-    assert_eq!(
-        run_cells(vec![vec![stdout("a"), failed("Panic")]]).await,
-        [json!([stream("stdout", &["a"]), error])]
-    );
+    assert_eq!(run_cells(vec![vec![stdout("a"), failed("Panic")]]).await, [json!([stream("stdout", &["a"]), error])]);
     check(
-        vec![
-            stderr("half"),
-            note("one"),
-            note("two"),
-            stdout("x"),
-            note("three"),
-        ],
+        vec![stderr("half"), note("one"), note("two"), stdout("x"), note("three")],
         json!([
             stream("stderr", &["half\n", "antiphon: one\n", "antiphon: two\n"]),
             stream("stdout", &["x"]),

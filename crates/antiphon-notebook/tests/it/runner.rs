@@ -1,36 +1,20 @@
 //! Which cells run, what a failure does, and what the notebook says afterwards.
 
 use antiphon_engine::Event;
-use antiphon_notebook::{
-    CellOutcome, Notebook, Outcome, RunEvent, RunOptions, Summary, Tolerance, parse, run,
-};
+use antiphon_notebook::{CellOutcome, Notebook, Outcome, RunEvent, RunOptions, Summary, Tolerance, parse, run};
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, Step, failed, finished, notebook, of_cells, stdout};
 
-async fn execute(
-    fake: &Fake,
-    notebook: &mut Notebook,
-    options: &RunOptions,
-) -> (Summary, Vec<String>) {
+async fn execute(fake: &Fake, notebook: &mut Notebook, options: &RunOptions) -> (Summary, Vec<String>) {
     let mut told = Vec::new();
     let mut reporter = |event: RunEvent<'_>| {
         told.push(match event {
-            RunEvent::NotebookStarted {
-                path,
-                total,
-                simulated,
-            } => {
-                format!(
-                    "start {} total {total} simulated {simulated}",
-                    path.display()
-                )
+            RunEvent::NotebookStarted { path, total, simulated } => {
+                format!("start {} total {total} simulated {simulated}", path.display())
             }
             RunEvent::CellStarted { place, first_line } => {
-                format!(
-                    "cell {}/{} at {}: {first_line}",
-                    place.number, place.total, place.index
-                )
+                format!("cell {}/{} at {}: {first_line}", place.number, place.total, place.index)
             }
             RunEvent::Cell { place, event } => format!("event {}: {event:?}", place.number),
             RunEvent::CellFinished { place, outcome, .. } => match outcome.error() {
@@ -47,10 +31,7 @@ async fn execute(
 
 /// What each cell has now: its number and how many outputs.
 fn state(notebook: &Notebook) -> Vec<(Option<i64>, usize)> {
-    notebook
-        .cells()
-        .map(|cell| (cell.execution_count(), cell.outputs_json().len()))
-        .collect()
+    notebook.cells().map(|cell| (cell.execution_count(), cell.outputs_json().len())).collect()
 }
 
 #[tokio::test]
@@ -73,118 +54,59 @@ async fn code_cells_run_in_order() {
             "Succeeded",
         ]
     );
-    assert_eq!(
-        (summary.outcome, summary.cells.len(), summary.not_run),
-        (Outcome::Succeeded, 2, 0)
-    );
-    assert_eq!(
-        state(&notebook),
-        [(None, 0), (Some(1), 1), (None, 0), (None, 0), (Some(2), 0)]
-    );
+    assert_eq!((summary.outcome, summary.cells.len(), summary.not_run), (Outcome::Succeeded, 2, 0));
+    assert_eq!(state(&notebook), [(None, 0), (Some(1), 1), (None, 0), (None, 0), (Some(2), 0)]);
 }
 
 #[tokio::test]
 async fn a_failure_ends_the_run_and_leaves_nothing_stale() {
-    let mut notebook = notebook(&[
-        ("a", &[]),
-        ("b", &[]),
-        ("c", &[]),
-        ("d", &["skip-execution"]),
-    ]);
-    let fake = Fake::new([
-        vec![stdout("x"), finished()],
-        vec![stdout("y"), failed("CompileError")],
-    ]);
+    let mut notebook = notebook(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &["skip-execution"])]);
+    let fake = Fake::new([vec![stdout("x"), finished()], vec![stdout("y"), failed("CompileError")]]);
     let (summary, told) = execute(&fake, &mut notebook, &RunOptions::default()).await;
     assert_eq!(fake.log(), ["run a", "run b"]);
-    assert_eq!(
-        told[told.len() - 2..],
-        ["failed 2: CompileError", "CellFailed"]
-    );
-    assert_eq!(
-        (summary.outcome, summary.cells.len(), summary.not_run),
-        (Outcome::CellFailed, 2, 2)
-    );
+    assert_eq!(told[told.len() - 2..], ["failed 2: CompileError", "CellFailed"]);
+    assert_eq!((summary.outcome, summary.cells.len(), summary.not_run), (Outcome::CellFailed, 2, 2));
     assert!(summary.outcome.is_written());
     assert_eq!(summary.outcome.exit_code(), 3);
-    assert_eq!(
-        state(&notebook),
-        [(Some(1), 1), (Some(2), 2), (None, 0), (Some(99), 1)]
-    );
+    assert_eq!(state(&notebook), [(Some(1), 1), (Some(2), 2), (None, 0), (Some(99), 1)]);
 }
 
 #[tokio::test]
 async fn failures_that_are_allowed() {
-    let scripts = || {
-        [
-            vec![failed("Panic")],
-            vec![failed("ParseIntError")],
-            vec![finished()],
-        ]
-    };
-    let cells: [(&str, &[&str]); 3] = [
-        ("a", &["raises-exception"]),
-        ("b", &[]),
-        ("c", &["raises-exception"]),
-    ];
+    let scripts = || [vec![failed("Panic")], vec![failed("ParseIntError")], vec![finished()]];
+    let cells: [(&str, &[&str]); 3] = [("a", &["raises-exception"]), ("b", &[]), ("c", &["raises-exception"])];
 
     let mut tagged = notebook(&cells);
     let (summary, _) = execute(&Fake::new(scripts()), &mut tagged, &RunOptions::default()).await;
     let outcome = |summary: &Summary, at: usize| summary.cells[at].outcome.clone();
-    assert!(matches!(
-        outcome(&summary, 0),
-        CellOutcome::Tolerated(_, Tolerance::RaisesException)
-    ));
+    assert!(matches!(outcome(&summary, 0), CellOutcome::Tolerated(_, Tolerance::RaisesException)));
     assert!(matches!(outcome(&summary, 1), CellOutcome::Failed(_)));
     assert_eq!((summary.outcome, summary.not_run), (Outcome::CellFailed, 1));
 
     let mut allowed = notebook(&cells);
-    let options = RunOptions {
-        allow_errors: true,
-        ..RunOptions::default()
-    };
+    let options = RunOptions { allow_errors: true, ..RunOptions::default() };
     let (summary, _) = execute(&Fake::new(scripts()), &mut allowed, &options).await;
-    assert!(matches!(
-        outcome(&summary, 1),
-        CellOutcome::Tolerated(_, Tolerance::AllowErrors)
-    ));
+    assert!(matches!(outcome(&summary, 1), CellOutcome::Tolerated(_, Tolerance::AllowErrors)));
     // The tag allows a failure, it does not ask for one.
     assert_eq!(outcome(&summary, 2), CellOutcome::Succeeded);
-    assert_eq!(
-        (
-            summary.outcome,
-            summary.outcome.exit_code(),
-            summary.not_run
-        ),
-        (Outcome::Succeeded, 0, 0)
-    );
+    assert_eq!((summary.outcome, summary.outcome.exit_code(), summary.not_run), (Outcome::Succeeded, 0, 0));
     assert_eq!(state(&allowed), [(Some(1), 1), (Some(2), 1), (Some(3), 0)]);
 }
 
 #[tokio::test]
 async fn skipped_cells_keep_what_they_have() {
-    let mut notebook = notebook(&[
-        ("a", &["skip-execution"]),
-        ("b", &[]),
-        ("", &["skip-execution"]),
-    ]);
+    let mut notebook = notebook(&[("a", &["skip-execution"]), ("b", &[]), ("", &["skip-execution"])]);
     let fake = Fake::default();
     let (summary, told) = execute(&fake, &mut notebook, &RunOptions::default()).await;
     assert_eq!(fake.log(), ["run b"]);
     assert_eq!(told[1], "ended 1: Skipped");
     assert_eq!(summary.outcome, Outcome::Succeeded);
-    assert_eq!(
-        state(&notebook),
-        [(Some(99), 1), (Some(1), 0), (Some(99), 1)]
-    );
+    assert_eq!(state(&notebook), [(Some(99), 1), (Some(1), 0), (Some(99), 1)]);
 }
 
 #[tokio::test]
 async fn input_gets_an_empty_line_and_a_remark() {
-    let ask = Step::Emit(Event::InputRequest {
-        prompt: "Name: ".to_owned(),
-        password: false,
-    });
+    let ask = Step::Emit(Event::InputRequest { prompt: "Name: ".to_owned(), password: false });
     let mut notebook = notebook(&[("a", &[])]);
     let fake = Fake::new([vec![ask, finished()]]);
     execute(&fake, &mut notebook, &RunOptions::default()).await;
@@ -197,16 +119,8 @@ async fn input_gets_an_empty_line_and_a_remark() {
 #[tokio::test]
 async fn an_evaluator_that_just_ends() {
     let mut notebook = notebook(&[("a", &[])]);
-    let (summary, _) = execute(
-        &Fake::new([vec![stdout("x")]]),
-        &mut notebook,
-        &RunOptions::default(),
-    )
-    .await;
-    assert_eq!(
-        summary.cells[0].outcome.error().unwrap().ename,
-        "EvaluatorDied"
-    );
+    let (summary, _) = execute(&Fake::new([vec![stdout("x")]]), &mut notebook, &RunOptions::default()).await;
+    assert_eq!(summary.cells[0].outcome.error().unwrap().ename, "EvaluatorDied");
     assert_eq!(summary.outcome, Outcome::CellFailed);
 }
 
@@ -220,32 +134,21 @@ async fn metadata(before: Value, options: &RunOptions) -> Value {
 
 #[tokio::test]
 async fn metadata_of_the_notebook() {
-    let mut options = RunOptions {
-        rustc_version: Some("1.95.0".to_owned()),
-        ..RunOptions::default()
-    };
+    let mut options = RunOptions { rustc_version: Some("1.95.0".to_owned()), ..RunOptions::default() };
     let language_info = json!({
         "name": "rust", "version": "1.95.0", "mimetype": "text/rust", "file_extension": ".rs",
         "pygments_lexer": "rust", "codemirror_mode": "rust",
     });
     let ours = json!({ "display_name": "Rust (antiphon)", "language": "rust", "name": "antiphon" });
     assert_eq!(
-        metadata(
-            json!({ "title": "t", "language_info": { "name": "Rust", "pygment_lexer": "rust" } }),
-            &options
-        )
-        .await,
+        metadata(json!({ "title": "t", "language_info": { "name": "Rust", "pygment_lexer": "rust" } }), &options).await,
         json!({ "title": "t", "language_info": language_info, "kernelspec": ours })
     );
 
     let theirs = json!({ "display_name": "Rust", "name": "rust" });
     let kept = json!({ "display_name": "Rust", "name": "rust", "language": "rust" });
     options.simulated = true;
-    let simulated = metadata(
-        json!({ "kernelspec": theirs, "antiphon": { "other": 1 } }),
-        &options,
-    )
-    .await;
+    let simulated = metadata(json!({ "kernelspec": theirs, "antiphon": { "other": 1 } }), &options).await;
     let note = "answers of language models in this notebook are simulated";
     assert_eq!(
         simulated,
@@ -256,20 +159,14 @@ async fn metadata_of_the_notebook() {
     );
 
     options.simulated = false;
-    assert_eq!(
-        metadata(simulated, &options).await["antiphon"],
-        json!({ "other": 1 })
-    );
+    assert_eq!(metadata(simulated, &options).await["antiphon"], json!({ "other": 1 }));
     let only_ours = json!({ "antiphon": { "simulated": true, "note": note } });
     assert_eq!(metadata(only_ours, &options).await.get("antiphon"), None);
 }
 
 #[tokio::test]
 async fn odd_metadata_does_not_hide_that_answers_are_simulated() {
-    let options = RunOptions {
-        simulated: true,
-        ..RunOptions::default()
-    };
+    let options = RunOptions { simulated: true, ..RunOptions::default() };
     let odd = json!({ "antiphon": 1, "kernelspec": null });
     let after = metadata(odd.clone(), &options).await;
     assert_eq!(after["antiphon"]["simulated"], true);
@@ -298,13 +195,7 @@ fn runs_may_move_between_threads() {
     let (fake, mut notebook, options) = (Fake::default(), notebook(&[]), RunOptions::default());
     let shutdown = std::pin::pin!(std::future::pending());
     let mut reporter = |_: RunEvent<'_>| {};
-    assert_send(&run(
-        &fake,
-        &mut notebook,
-        &options,
-        shutdown,
-        &mut reporter,
-    ));
+    assert_send(&run(&fake, &mut notebook, &options, shutdown, &mut reporter));
 }
 
 #[tokio::test]

@@ -42,28 +42,13 @@ async fn show(
     let (out, err) = (Shared::default(), Shared::default());
     let mut terminal = Terminal::new(Box::new(out.clone()), Box::new(err.clone()), color, options);
     let shutdown = std::pin::pin!(std::future::pending());
-    run(
-        &Fake::new(scripts),
-        &mut notebook(&cells),
-        &run_options,
-        shutdown,
-        &mut terminal,
-    )
-    .await;
+    run(&Fake::new(scripts), &mut notebook(&cells), &run_options, shutdown, &mut terminal).await;
     (out.text(), err.text())
 }
 
 fn timed(total: u64, compile: u64, run: u64) -> Step {
     let [total, compile, run] = [total, compile, run].map(Duration::from_millis);
-    Step::Emit(Event::End(
-        End::Finished,
-        Metrics {
-            total,
-            compile,
-            run,
-            cargo_runs: 1,
-        },
-    ))
+    Step::Emit(Event::End(End::Finished, Metrics { total, compile, run, cargo_runs: 1 }))
 }
 
 #[tokio::test]
@@ -81,18 +66,8 @@ async fn a_run_with_everything() {
         vec![failed("CompileError")],
         vec![finished()],
     ];
-    let (out, err) = show(
-        scripts,
-        &[],
-        RunOptions::default(),
-        false,
-        TerminalOptions::default(),
-    )
-    .await;
-    assert_eq!(
-        out,
-        "\u{1b}[1mbold\u{1b}[0m\n\u{fffd} half\nshown\n[image/png, text/html]\n"
-    );
+    let (out, err) = show(scripts, &[], RunOptions::default(), false, TerminalOptions::default()).await;
+    assert_eq!(out, "\u{1b}[1mbold\u{1b}[0m\n\u{fffd} half\nshown\n[image/png, text/html]\n");
     assert_eq!(
         err,
         "\
@@ -111,34 +86,17 @@ a cell failed; 1 cell was not run
 
 #[tokio::test]
 async fn half_a_line_is_ended_before_ours() {
-    let (_, err) = show(
-        vec![vec![stderr("half"), finished()]],
-        &[],
-        RunOptions::default(),
-        false,
-        TerminalOptions::default(),
-    )
-    .await;
-    assert_eq!(
-        err,
-        "test.ipynb: 1 cell to run\nhalf\n[1/1] cell 1 ok in 0.00 s\n"
-    );
+    let (_, err) =
+        show(vec![vec![stderr("half"), finished()]], &[], RunOptions::default(), false, TerminalOptions::default())
+            .await;
+    assert_eq!(err, "test.ipynb: 1 cell to run\nhalf\n[1/1] cell 1 ok in 0.00 s\n");
 }
 
 #[tokio::test]
 async fn colours_and_the_simulator() {
-    let options = RunOptions {
-        simulated: true,
-        ..RunOptions::default()
-    };
-    let (_, err) = show(
-        vec![vec![failed("Panic")]],
-        &["raises-exception"],
-        options,
-        true,
-        TerminalOptions::default(),
-    )
-    .await;
+    let options = RunOptions { simulated: true, ..RunOptions::default() };
+    let (_, err) =
+        show(vec![vec![failed("Panic")]], &["raises-exception"], options, true, TerminalOptions::default()).await;
     assert_eq!(
         err,
         "\u{1b}[1manswers are simulated (--sim)\u{1b}[0m\n\
@@ -146,26 +104,14 @@ async fn colours_and_the_simulator() {
          \u{1b}[1;31mPanic\u{1b}[0m: it failed\nsecond line\n\
          [1/1] cell 1 \u{1b}[33mfailed as expected: Panic (raises-exception)\u{1b}[0m in 0.00 s\n"
     );
-    let (_, err) = show(
-        vec![vec![]],
-        &["skip-execution"],
-        RunOptions::default(),
-        false,
-        TerminalOptions::default(),
-    )
-    .await;
-    assert_eq!(
-        err,
-        "test.ipynb: 1 cell to run\n[1/1] cell 1 skipped (skip-execution)\n"
-    );
+    let (_, err) =
+        show(vec![vec![]], &["skip-execution"], RunOptions::default(), false, TerminalOptions::default()).await;
+    assert_eq!(err, "test.ipynb: 1 cell to run\n[1/1] cell 1 skipped (skip-execution)\n");
 }
 
 #[tokio::test]
 async fn timings() {
-    let options = TerminalOptions {
-        timings: true,
-        started: Some(std::time::Instant::now()),
-    };
+    let options = TerminalOptions { timings: true, started: Some(std::time::Instant::now()) };
     let scripts = vec![vec![timed(1390, 400, 990)], vec![timed(12000, 10000, 1900)]];
     let (_, err) = show(scripts, &[], RunOptions::default(), false, options).await;
     let (lines, first) = err.split_once("start to first cell's result: ").unwrap();

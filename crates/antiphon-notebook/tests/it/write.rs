@@ -10,15 +10,8 @@ use crate::fake::notebook;
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<_> = entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -50,19 +43,13 @@ fn permissions_are_kept() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     sample().write(&path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), sample().to_text());
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o640
-    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[test]
 fn links_are_followed() {
     let folder = tempfile::tempdir().unwrap();
-    let (file, link) = (
-        folder.path().join("file.ipynb"),
-        folder.path().join("link.ipynb"),
-    );
+    let (file, link) = (folder.path().join("file.ipynb"), folder.path().join("link.ipynb"));
     fs::write(&file, "old").unwrap();
     symlink(&file, &link).unwrap();
     sample().write(&link).unwrap();
@@ -79,10 +66,7 @@ fn a_failure_leaves_nothing_behind() {
     let missing = folder.path().join("missing/x.ipynb");
     for path in [&target, &missing] {
         let error = sample().write(path).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("cannot write `{}`", path.display())
-        );
+        assert_eq!(error.to_string(), format!("cannot write `{}`", path.display()));
         assert!(matches!(error.kind(), ErrorKind::Write { .. }));
         assert_eq!(error.exit_code(), ExitCode::OUTPUT);
     }

@@ -47,11 +47,7 @@ pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
         greedy: temperature == Some(0.0),
     };
 
-    let system = fields
-        .get("system")
-        .map(|_| text_of(fields, "system"))
-        .transpose()?
-        .unwrap_or_default();
+    let system = fields.get("system").map(|_| text_of(fields, "system")).transpose()?.unwrap_or_default();
     let mut prompt_tokens = tokens::count(&system);
     let (mut prompt, mut question) = (format!("system: {system}\n"), String::new());
     for (index, message) in fields.required_array("messages")?.iter().enumerate() {
@@ -70,14 +66,7 @@ pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
             question = text;
         }
     }
-    Ok(Request {
-        model,
-        prompt,
-        question,
-        prompt_tokens,
-        sampling,
-        stream: fields.boolean("stream")?,
-    })
+    Ok(Request { model, prompt, question, prompt_tokens, sampling, stream: fields.boolean("stream")? })
 }
 
 /// A text that is given as a string or as blocks, of which only those of text count.
@@ -85,43 +74,20 @@ fn text_of(fields: &Fields<'_>, name: &str) -> Result<String, Refusal> {
     match fields.required(name)? {
         Value::String(text) => Ok(text.clone()),
         Value::Array(blocks) => {
-            let texts = blocks
-                .iter()
-                .filter_map(|block| block.get("text")?.as_str());
+            let texts = blocks.iter().filter_map(|block| block.get("text")?.as_str());
             Ok(texts.collect::<Vec<_>>().join("\n"))
         }
         other => Err(fields.wrong_type(name, Expected::StringOrArray, other)),
     }
 }
 
-pub(crate) fn answer(
-    request: &Request,
-    generator: &Generator,
-    random: &mut Random,
-) -> (Payload, Charge) {
-    let Request {
-        model,
-        prompt,
-        question,
-        prompt_tokens,
-        sampling,
-        stream,
-    } = request;
-    let ask = Ask {
-        model,
-        prompt,
-        question,
-        lead: "",
-        choices: 1,
-        sampling,
-    };
+pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Random) -> (Payload, Charge) {
+    let Request { model, prompt, question, prompt_tokens, sampling, stream } = request;
+    let ask = Ask { model, prompt, question, lead: "", choices: 1, sampling };
     let Some(Completion { text, finish }) = generator.answer(&ask).pop() else {
         unreachable!("one choice was asked for");
     };
-    let charge = Charge {
-        input: *prompt_tokens,
-        output: tokens::count(&text),
-    };
+    let charge = Charge { input: *prompt_tokens, output: tokens::count(&text) };
     let id = format!("msg_01{}", random.alphanumeric(22));
     let (stop_reason, stop_sequence) = match finish {
         Finish::Complete => ("end_turn", None),
@@ -162,18 +128,13 @@ fn events(start: &Value, text: &str, delta: &Value, output_tokens: u64) -> Vec<S
         json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
         json!({"type": "ping"}),
     ];
-    let deltas = tokens::tokens(text).map(|token| {
-        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}})
-    });
+    let deltas = tokens::tokens(text).map(
+        |token| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}}),
+    );
     let closing = [
         json!({"type": "content_block_stop", "index": 0}),
         json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": output_tokens}}),
         json!({"type": "message_stop"}),
     ];
-    opening
-        .into_iter()
-        .chain(deltas)
-        .chain(closing)
-        .map(|event| named_event(&event))
-        .collect()
+    opening.into_iter().chain(deltas).chain(closing).map(|event| named_event(&event)).collect()
 }

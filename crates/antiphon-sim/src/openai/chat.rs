@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Common, FINGERPRINT, bad_request, events, finish_reason, interleave, token_limit, usage,
-};
+use super::{Common, FINGERPRINT, bad_request, events, finish_reason, interleave, token_limit, usage};
 use crate::{
     fields::{Expected, Fields, Problem},
     generate::{Ask, Completion, Generator},
@@ -14,14 +12,7 @@ use crate::{
     timestamp, tokens,
 };
 
-const ROLES: &[&str] = &[
-    "system",
-    "assistant",
-    "user",
-    "function",
-    "tool",
-    "developer",
-];
+const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "developer"];
 /// Names of models that refuse `max_tokens` and other knobs of older ones begin like this.
 const REASONING_MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
 
@@ -49,12 +40,7 @@ pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
         }
     }
     common.sampling.max_tokens = max_tokens(fields, &common.model)?;
-    Ok(Request {
-        common,
-        prompt,
-        question,
-        prompt_tokens,
-    })
+    Ok(Request { common, prompt, question, prompt_tokens })
 }
 
 /// The text of a message: its content, or the text parts of it.
@@ -75,69 +61,31 @@ fn content(message: &Fields<'_>, role: &str) -> Result<String, Refusal> {
 fn max_tokens(fields: &Fields<'_>, model: &str) -> Result<Option<u64>, Refusal> {
     let old = token_limit(fields, "max_tokens", 1)?;
     let new = token_limit(fields, "max_completion_tokens", 1)?;
-    let reasoning = REASONING_MODELS
-        .iter()
-        .any(|prefix| model.starts_with(prefix));
+    let reasoning = REASONING_MODELS.iter().any(|prefix| model.starts_with(prefix));
     if reasoning && old.is_some() {
         let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
                        'max_completion_tokens' instead.";
-        return Err(bad_request(message)
-            .with_param("max_tokens")
-            .with_code("unsupported_parameter"));
+        return Err(bad_request(message).with_param("max_tokens").with_code("unsupported_parameter"));
     }
-    if let Some(temperature) = fields
-        .get("temperature")
-        .filter(|value| reasoning && value.as_f64() != Some(1.0))
-    {
+    if let Some(temperature) = fields.get("temperature").filter(|value| reasoning && value.as_f64() != Some(1.0)) {
         let message = format!(
             "Unsupported value: 'temperature' does not support {temperature} with this model. Only the default (1) \
              value is supported."
         );
-        return Err(bad_request(message)
-            .with_param("temperature")
-            .with_code("unsupported_value"));
+        return Err(bad_request(message).with_param("temperature").with_code("unsupported_value"));
     }
     if old.is_some() && new.is_some() {
-        let message =
-            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
+        let message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
         return Err(bad_request(message).with_code("invalid_parameter_combination"));
     }
     Ok(new.or(old))
 }
 
-pub(crate) fn answer(
-    request: &Request,
-    generator: &Generator,
-    random: &mut Random,
-) -> (Payload, Charge) {
-    let Request {
-        common:
-            Common {
-                model,
-                choices,
-                sampling,
-                stream,
-            },
-        prompt,
-        question,
-        prompt_tokens,
-    } = request;
-    let completions = generator.answer(&Ask {
-        model,
-        prompt,
-        question,
-        lead: "",
-        choices: *choices,
-        sampling,
-    });
-    let output = completions
-        .iter()
-        .map(|completion| tokens::count(&completion.text))
-        .sum();
-    let charge = Charge {
-        input: *prompt_tokens,
-        output,
-    };
+pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Random) -> (Payload, Charge) {
+    let Request { common: Common { model, choices, sampling, stream }, prompt, question, prompt_tokens } = request;
+    let completions = generator.answer(&Ask { model, prompt, question, lead: "", choices: *choices, sampling });
+    let output = completions.iter().map(|completion| tokens::count(&completion.text)).sum();
+    let charge = Charge { input: *prompt_tokens, output };
     let mut head = json!({
         "id": format!("chatcmpl-{}", random.alphanumeric(29)),
         "object": if stream.is_some() { "chat.completion.chunk" } else { "chat.completion" },
@@ -147,17 +95,8 @@ pub(crate) fn answer(
         "system_fingerprint": FINGERPRINT,
     });
     let payload = if let Some(stream) = stream {
-        let chunks = completions
-            .iter()
-            .enumerate()
-            .map(|(index, completion)| chunks(index, completion))
-            .collect();
-        Payload::Events(events(
-            &head,
-            interleave(chunks),
-            *stream,
-            detailed_usage(charge),
-        ))
+        let chunks = completions.iter().enumerate().map(|(index, completion)| chunks(index, completion)).collect();
+        Payload::Events(events(&head, interleave(chunks), *stream, detailed_usage(charge)))
     } else {
         let choices = completions.iter().enumerate().map(|(index, Completion { text, finish })| {
             json!({
@@ -176,8 +115,7 @@ pub(crate) fn answer(
 
 fn detailed_usage(tokens: Charge) -> Value {
     let mut usage = usage(tokens);
-    usage["prompt_tokens_details"] =
-        json!({"cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": 0});
+    usage["prompt_tokens_details"] = json!({"cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": 0});
     usage["completion_tokens_details"] = json!({
         "reasoning_tokens": 0,
         "audio_tokens": 0,
@@ -194,12 +132,8 @@ fn chunks(index: usize, completion: &Completion) -> Vec<Value> {
             "index": index, "delta": delta, "logprobs": null, "finish_reason": finish_reason,
         })
     };
-    let start = chunk(
-        json!({"role": "assistant", "content": "", "refusal": null}),
-        Value::Null,
-    );
-    let texts =
-        tokens::tokens(&completion.text).map(|token| chunk(json!({"content": token}), Value::Null));
+    let start = chunk(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null);
+    let texts = tokens::tokens(&completion.text).map(|token| chunk(json!({"content": token}), Value::Null));
     let end = chunk(json!({}), json!(finish_reason(&completion.finish)));
     [start].into_iter().chain(texts).chain([end]).collect()
 }

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Common, FINGERPRINT, bad_request, events, finish_reason, interleave, token_limit, usage,
-};
+use super::{Common, FINGERPRINT, bad_request, events, finish_reason, interleave, token_limit, usage};
 use crate::{
     fields::{Expected, Fields, Problem},
     generate::{Ask, Completion, Generator},
@@ -36,8 +34,7 @@ pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
     let max_tokens = token_limit(fields, "max_tokens", 0)?;
     common.sampling.max_tokens = Some(max_tokens.unwrap_or(DEFAULT_MAX_TOKENS));
     let best_of = fields.integer("best_of", 0..=20)?;
-    if let Some(best_of) = best_of.filter(|best_of| best_of.unsigned_abs() < common.choices as u64)
-    {
+    if let Some(best_of) = best_of.filter(|best_of| best_of.unsigned_abs() < common.choices as u64) {
         return Err(bad_request(format!(
             "You requested that the server return more choices than it will generate (HINT: you must set 'n' \
              (currently {}) to be at most 'best_of' (currently {best_of}), or omit either parameter if you don't \
@@ -46,42 +43,27 @@ pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
         ))
         .with_param("best_of"));
     }
-    Ok(Request {
-        common,
-        prompts,
-        echo: fields.boolean("echo")?,
-    })
+    Ok(Request { common, prompts, echo: fields.boolean("echo")? })
 }
 
 /// A string, several strings, the tokens of one prompt, or the tokens of several.
 fn parse_prompts(fields: &Fields<'_>) -> Result<Vec<Prompt>, Refusal> {
     let Some(prompt) = fields.get("prompt") else {
         // OpenAI's default: the beginning of a document.
-        return Ok(vec![Prompt {
-            text: "<|endoftext|>".to_owned(),
-            tokens: 1,
-        }]);
+        return Ok(vec![Prompt { text: "<|endoftext|>".to_owned(), tokens: 1 }]);
     };
     let wrong_type = |value: &Value| fields.wrong_type("prompt", Expected::StringOrArray, value);
     match prompt {
         Value::Array(items) if items.is_empty() => Err(fields.fault("prompt", Problem::EmptyArray)),
-        Value::Array(items) if items[0].is_number() => {
-            Ok(vec![token_prompt(items).ok_or_else(|| wrong_type(prompt))?])
-        }
-        Value::Array(items) => items
-            .iter()
-            .map(|item| one_prompt(item).ok_or_else(|| wrong_type(item)))
-            .collect(),
+        Value::Array(items) if items[0].is_number() => Ok(vec![token_prompt(items).ok_or_else(|| wrong_type(prompt))?]),
+        Value::Array(items) => items.iter().map(|item| one_prompt(item).ok_or_else(|| wrong_type(item))).collect(),
         other => Ok(vec![one_prompt(other).ok_or_else(|| wrong_type(other))?]),
     }
 }
 
 fn one_prompt(value: &Value) -> Option<Prompt> {
     match value {
-        Value::String(text) => Some(Prompt {
-            text: text.clone(),
-            tokens: tokens::count(text),
-        }),
+        Value::String(text) => Some(Prompt { text: text.clone(), tokens: tokens::count(text) }),
         Value::Array(tokens) => token_prompt(tokens),
         _ => None,
     }
@@ -90,50 +72,20 @@ fn one_prompt(value: &Value) -> Option<Prompt> {
 /// A prompt made of token numbers. There is no vocabulary to look them up in, so its text names
 /// them.
 fn token_prompt(items: &[Value]) -> Option<Prompt> {
-    let names: Option<String> = items
-        .iter()
-        .map(|item| Some(format!("<|{}|>", item.as_u64()?)))
-        .collect();
-    Some(Prompt {
-        text: names?,
-        tokens: items.len() as u64,
-    })
+    let names: Option<String> = items.iter().map(|item| Some(format!("<|{}|>", item.as_u64()?))).collect();
+    Some(Prompt { text: names?, tokens: items.len() as u64 })
 }
 
-pub(crate) fn answer(
-    request: &Request,
-    generator: &Generator,
-    random: &mut Random,
-) -> (Payload, Charge) {
-    let Common {
-        model,
-        choices,
-        sampling,
-        stream,
-    } = &request.common;
+pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Random) -> (Payload, Charge) {
+    let Common { model, choices, sampling, stream } = &request.common;
     let mut charge = Charge::default();
     let mut completions = Vec::new();
-    for Prompt {
-        text: prompt,
-        tokens,
-    } in &request.prompts
-    {
+    for Prompt { text: prompt, tokens } in &request.prompts {
         charge.input += tokens;
-        let ask = Ask {
-            model,
-            prompt,
-            question: prompt,
-            lead: "\n\n",
-            choices: *choices,
-            sampling,
-        };
+        let ask = Ask { model, prompt, question: prompt, lead: "\n\n", choices: *choices, sampling };
         for Completion { text, finish } in generator.answer(&ask) {
             charge.output += tokens::count(&text);
-            let text = if request.echo {
-                format!("{prompt}{text}")
-            } else {
-                text
-            };
+            let text = if request.echo { format!("{prompt}{text}") } else { text };
             completions.push(Completion { text, finish });
         }
     }
@@ -145,19 +97,13 @@ pub(crate) fn answer(
         "system_fingerprint": FINGERPRINT,
     });
     let payload = if let Some(stream) = stream {
-        let chunks = completions
-            .iter()
-            .enumerate()
-            .map(|(index, completion)| chunks(index, completion))
-            .collect();
+        let chunks = completions.iter().enumerate().map(|(index, completion)| chunks(index, completion)).collect();
         Payload::Events(events(&head, interleave(chunks), *stream, usage(charge)))
     } else {
         let choices = completions
             .iter()
             .enumerate()
-            .map(|(index, Completion { text, finish })| {
-                choice(index, text, Some(finish_reason(finish)))
-            });
+            .map(|(index, Completion { text, finish })| choice(index, text, Some(finish_reason(finish))));
         head["choices"] = choices.collect();
         head["usage"] = usage(charge);
         Payload::Json(head)

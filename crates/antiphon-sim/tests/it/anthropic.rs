@@ -45,14 +45,8 @@ async fn anthropic_headers() {
     assert!(answer.header("request-id").starts_with("req_01"));
     assert!(!answer.headers.contains_key("x-request-id"));
     assert_eq!(answer.header("anthropic-ratelimit-requests-limit"), "4000");
-    assert_eq!(
-        answer.header("anthropic-ratelimit-requests-remaining"),
-        "3999"
-    );
-    assert_eq!(
-        answer.header("anthropic-ratelimit-input-tokens-remaining"),
-        "399994"
-    );
+    assert_eq!(answer.header("anthropic-ratelimit-requests-remaining"), "3999");
+    assert_eq!(answer.header("anthropic-ratelimit-input-tokens-remaining"), "399994");
     for kind in ["requests", "tokens", "input-tokens", "output-tokens"] {
         let reset = answer.header(&format!("anthropic-ratelimit-{kind}-reset"));
         assert!(reset.len() == 20 && reset.ends_with('Z'), "{reset}");
@@ -64,22 +58,12 @@ async fn stop_reasons() {
     let sim = quick().await;
     let check = async |parameters: Value, stop_reason: &str, stop_sequence: Value| {
         let mut body = hello();
-        body.as_object_mut()
-            .unwrap()
-            .extend(parameters.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
         let answer = ask(&sim, "/v1/messages", &body).await;
-        assert_eq!(
-            (&answer["stop_reason"], &answer["stop_sequence"]),
-            (&json!(stop_reason), &stop_sequence)
-        );
+        assert_eq!((&answer["stop_reason"], &answer["stop_sequence"]), (&json!(stop_reason), &stop_sequence));
     };
     check(json!({"max_tokens": 1}), "max_tokens", Value::Null).await;
-    check(
-        json!({"stop_sequences": ["nowhere", "?"]}),
-        "stop_sequence",
-        json!("?"),
-    )
-    .await;
+    check(json!({"stop_sequences": ["nowhere", "?"]}), "stop_sequence", json!("?")).await;
     check(json!({"stop_sequences": []}), "end_turn", Value::Null).await;
 }
 
@@ -94,7 +78,8 @@ async fn message_stream() {
         "id": "msg(28)", "type": "message", "role": "assistant", "model": "claude-haiku", "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 6, "output_tokens": 1},
     });
-    let delta = |text: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
+    let delta =
+        |text: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
     let delta_at_end = json!({"stop_reason": "max_tokens", "stop_sequence": null});
     let expected = [
         json!({"type": "message_start", "message": message}),
@@ -106,10 +91,7 @@ async fn message_stream() {
         json!({"type": "message_delta", "delta": delta_at_end, "usage": {"output_tokens": 2}}),
         json!({"type": "message_stop"}),
     ];
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|event| (event["type"].as_str(), event.clone()))
-        .collect();
+    let expected: Vec<_> = expected.iter().map(|event| (event["type"].as_str(), event.clone())).collect();
     assert_eq!(answer.events(), expected);
 }
 

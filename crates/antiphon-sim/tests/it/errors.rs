@@ -6,16 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, post, quick, request, send};
 
-fn assert_openai_error(
-    answer: &Answer,
-    status: u16,
-    message: &str,
-    param: Option<&str>,
-    code: Option<&str>,
-) {
+fn assert_openai_error(answer: &Answer, status: u16, message: &str, param: Option<&str>, code: Option<&str>) {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
-    let error =
-        json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
+    let error = json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
     assert_eq!(answer.json(), json!({"error": error}));
     assert!(answer.header("x-request-id").starts_with("req_"));
 }
@@ -23,10 +16,7 @@ fn assert_openai_error(
 fn assert_anthropic_error(answer: &Answer, status: u16, kind: &str, message: &str) {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
     let error = json!({"type": kind, "message": message});
-    assert_eq!(
-        answer.json(),
-        json!({"type": "error", "error": error, "request_id": "req(28)"})
-    );
+    assert_eq!(answer.json(), json!({"type": "error", "error": error, "request_id": "req(28)"}));
     assert!(answer.text.contains(answer.header("request-id")));
 }
 
@@ -37,13 +27,7 @@ async fn openai_fields() {
     let completions = "/v1/completions";
     let hi = json!([{"role": "user", "content": "Hi"}]);
     for (path, body, message, param, code) in [
-        (
-            completions,
-            json!({"prompt": "Hi"}),
-            "you must provide a model parameter",
-            None,
-            None,
-        ),
+        (completions, json!({"prompt": "Hi"}), "you must provide a model parameter", None, None),
         (
             completions,
             json!({"model": 1}),
@@ -179,30 +163,15 @@ async fn anthropic_fields() {
     let sim = quick().await;
     let hi = json!([{"role": "user", "content": "Hi"}]);
     for (body, message) in [
-        (
-            json!({"max_tokens": 1, "messages": hi}),
-            "model: Field required",
-        ),
-        (
-            json!({"model": "m", "messages": hi}),
-            "max_tokens: Field required",
-        ),
-        (
-            json!({"model": "m", "max_tokens": 1}),
-            "messages: Field required",
-        ),
-        (
-            json!({"model": "m", "max_tokens": "1", "messages": hi}),
-            "max_tokens: Input should be a valid integer",
-        ),
+        (json!({"max_tokens": 1, "messages": hi}), "model: Field required"),
+        (json!({"model": "m", "messages": hi}), "max_tokens: Field required"),
+        (json!({"model": "m", "max_tokens": 1}), "messages: Field required"),
+        (json!({"model": "m", "max_tokens": "1", "messages": hi}), "max_tokens: Input should be a valid integer"),
         (
             json!({"model": "m", "max_tokens": 0, "messages": hi}),
             "max_tokens: Input should be greater than or equal to 1",
         ),
-        (
-            json!({"model": "m", "max_tokens": 1, "messages": []}),
-            "messages: at least one message is required",
-        ),
+        (json!({"model": "m", "max_tokens": 1, "messages": []}), "messages: at least one message is required"),
         (
             json!({"model": "m", "max_tokens": 1, "messages": hi, "temperature": 1.5}),
             "temperature: Input should be less than or equal to 1",
@@ -211,10 +180,7 @@ async fn anthropic_fields() {
             json!({"model": "m", "max_tokens": 1, "messages": hi, "stop_sequences": "x"}),
             "stop_sequences: Input should be a valid list",
         ),
-        (
-            json!({"model": "m", "max_tokens": 1, "messages": ["Hi"]}),
-            "messages.0: Input should be a valid dictionary",
-        ),
+        (json!({"model": "m", "max_tokens": 1, "messages": ["Hi"]}), "messages.0: Input should be a valid dictionary"),
         (
             json!({"model": "m", "max_tokens": 1, "messages": [{"role": "bot", "content": "Hi"}]}),
             "messages.0.role: Input should be 'user' or 'assistant'",
@@ -225,23 +191,11 @@ async fn anthropic_fields() {
              \"system\" as an input message role.",
         ),
     ] {
-        assert_anthropic_error(
-            &post(&sim, "/v1/messages", &body).await,
-            400,
-            "invalid_request_error",
-            message,
-        );
+        assert_anthropic_error(&post(&sim, "/v1/messages", &body).await, 400, "invalid_request_error", message);
     }
-    let without_version = crate::support::client()
-        .post(format!("{}/v1/messages", sim.base_url()))
-        .json(&hi);
+    let without_version = crate::support::client().post(format!("{}/v1/messages", sim.base_url())).json(&hi);
     let message = "anthropic-version: header is required";
-    assert_anthropic_error(
-        &send(without_version).await,
-        400,
-        "invalid_request_error",
-        message,
-    );
+    assert_anthropic_error(&send(without_version).await, 400, "invalid_request_error", message);
 }
 
 #[tokio::test]
@@ -250,33 +204,14 @@ async fn bodies_that_are_no_json_object() {
     for body in ["", "{", "[]", "\"text\""] {
         let answer = send(request(&sim, Method::POST, "/v1/completions").body(body)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        let message = answer.json()["error"]["message"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert!(
-            message.starts_with("We could not parse the JSON body of your request."),
-            "{message}"
-        );
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("We could not parse the JSON body of your request."), "{message}");
         let answer = send(request(&sim, Method::POST, "/v1/messages").body(body)).await;
-        assert_anthropic_error(
-            &answer,
-            400,
-            "invalid_request_error",
-            "The request body is not valid JSON.",
-        );
+        assert_anthropic_error(&answer, 400, "invalid_request_error", "The request body is not valid JSON.");
         let answer = send(request(&sim, Method::POST, "/track-request").body(body)).await;
-        assert_eq!(
-            answer.json(),
-            json!({"success": false, "message": "The request body is not a JSON object."})
-        );
+        assert_eq!(answer.json(), json!({"success": false, "message": "The request body is not a JSON object."}));
     }
-    assert!(
-        sim.requests()
-            .iter()
-            .take(6)
-            .all(|request| request.body.is_null())
-    );
+    assert!(sim.requests().iter().take(6).all(|request| request.body.is_null()));
 }
 
 #[tokio::test]
@@ -295,90 +230,38 @@ async fn bodies_that_are_too_large() {
 async fn unknown_paths_and_wrong_methods() {
     let sim = quick().await;
     let answer = post(&sim, "/v1/embeddings?key=secret", &Value::Null).await;
-    assert_openai_error(
-        &answer,
-        404,
-        "Invalid URL (POST /v1/embeddings)",
-        None,
-        None,
-    );
+    assert_openai_error(&answer, 404, "Invalid URL (POST /v1/embeddings)", None, None);
     let answer = post(&sim, "/v1/models", &Value::Null).await;
     let message = "Not allowed to POST on /v1/models.";
     assert_openai_error(&answer, 405, message, None, Some("method_not_supported"));
     let answer = post(&sim, "/v1/messages/batches", &Value::Null).await;
-    assert_anthropic_error(
-        &answer,
-        404,
-        "not_found_error",
-        "Not found: /v1/messages/batches",
-    );
+    assert_anthropic_error(&answer, 404, "not_found_error", "Not found: /v1/messages/batches");
     let answer = send(request(&sim, Method::GET, "/v1/messages")).await;
     assert_anthropic_error(&answer, 405, "invalid_request_error", "Method Not Allowed");
     let answer = send(request(&sim, Method::GET, "/log-request")).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(
-        answer.json(),
-        json!({"success": false, "message": "GET is not allowed on /log-request."})
-    );
+    assert_eq!(answer.json(), json!({"success": false, "message": "GET is not allowed on /log-request."}));
     assert_eq!(sim.requests()[0].path, "/v1/embeddings");
 }
 
 #[tokio::test]
 async fn keys_are_asked_for_on_demand_only() {
-    let sim = Sim::builder()
-        .latency(Latency::None)
-        .require_key(true)
-        .start()
-        .await
-        .unwrap();
+    let sim = Sim::builder().latency(Latency::None).require_key(true).start().await.unwrap();
     let hello = json!({"model": "m", "prompt": "Hi", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]});
     let track = json!({"function_name": "f", "request_response": {}, "request_start_time": 1, "request_end_time": 2});
     for (path, body, key_header, message) in [
-        (
-            "/v1/completions",
-            &hello,
-            "authorization",
-            "You didn't provide an API key.",
-        ),
-        (
-            "/v1/chat/completions",
-            &hello,
-            "authorization",
-            "You didn't provide an API key.",
-        ),
-        (
-            "/v1/messages",
-            &hello,
-            "x-api-key",
-            "x-api-key header is required",
-        ),
-        (
-            "/v1/messages",
-            &hello,
-            "authorization",
-            "x-api-key header is required",
-        ),
-        (
-            "/track-request",
-            &track,
-            "x-api-key",
-            "An API key is required.",
-        ),
+        ("/v1/completions", &hello, "authorization", "You didn't provide an API key."),
+        ("/v1/chat/completions", &hello, "authorization", "You didn't provide an API key."),
+        ("/v1/messages", &hello, "x-api-key", "x-api-key header is required"),
+        ("/v1/messages", &hello, "authorization", "x-api-key header is required"),
+        ("/track-request", &track, "x-api-key", "An API key is required."),
     ] {
         let answer = post(&sim, path, body).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.text.contains(message), "{}", answer.text);
-        let answer = send(
-            request(&sim, Method::POST, path)
-                .json(body)
-                .header(key_header, "Bearer secret"),
-        )
-        .await;
+        let answer = send(request(&sim, Method::POST, path).json(body).header(key_header, "Bearer secret")).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
     }
-    assert_eq!(
-        crate::support::get(&sim, "/health").await.status,
-        StatusCode::OK
-    );
+    assert_eq!(crate::support::get(&sim, "/health").await.status, StatusCode::OK);
     assert!(!format!("{:?}", sim.requests()).contains("secret"));
 }

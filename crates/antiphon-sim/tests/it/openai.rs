@@ -29,12 +29,7 @@ async fn completion() {
 #[tokio::test]
 async fn openai_headers() {
     let sim = quick().await;
-    let answer = post(
-        &sim,
-        "/v1/completions",
-        &json!({"model": "m", "prompt": "Hi"}),
-    )
-    .await;
+    let answer = post(&sim, "/v1/completions", &json!({"model": "m", "prompt": "Hi"})).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("content-type"), "application/json");
     assert!(answer.header("x-request-id").starts_with("req_"));
@@ -60,21 +55,14 @@ async fn several_prompts_times_several_choices() {
     let body = json!({"model": "m", "prompt": prompts, "n": 2, "best_of": 2, "max_tokens": 256});
     let answer = ask(&sim, "/v1/completions", &body).await;
     let choices = answer["choices"].as_array().unwrap();
-    let indices: Vec<_> = choices
-        .iter()
-        .map(|choice| choice["index"].as_u64().unwrap())
-        .collect();
+    let indices: Vec<_> = choices.iter().map(|choice| choice["index"].as_u64().unwrap()).collect();
     assert_eq!(indices, [0, 1, 2, 3, 4, 5]);
-    for (choice, ending) in choices[2..].iter().zip([
-        "\"Hi\".",
-        "\"Hi\".",
-        "\"<|1|><|2|><|3|>\".",
-        "\"<|1|><|2|><|3|>\".",
-    ]) {
+    for (choice, ending) in
+        choices[2..].iter().zip(["\"Hi\".", "\"Hi\".", "\"<|1|><|2|><|3|>\".", "\"<|1|><|2|><|3|>\"."])
+    {
         let text = choice["text"].as_str().unwrap();
         assert!(
-            text.starts_with("\n\n")
-                && text.ends_with(&format!("This is a simulated answer to {ending}")),
+            text.starts_with("\n\n") && text.ends_with(&format!("This is a simulated answer to {ending}")),
             "{text}"
         );
     }
@@ -84,24 +72,13 @@ async fn several_prompts_times_several_choices() {
 #[tokio::test]
 async fn completion_parameters() {
     let sim = quick().await;
-    let check = async |parameters: serde_json::Value,
-                       text: &str,
-                       finish_reason: &str,
-                       completion_tokens: u64| {
+    let check = async |parameters: serde_json::Value, text: &str, finish_reason: &str, completion_tokens: u64| {
         let mut body = json!({"model": "m", "prompt": "Name a colour.", "seed": 1});
-        body.as_object_mut()
-            .unwrap()
-            .extend(parameters.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
         let answer = ask(&sim, "/v1/completions", &body).await;
         assert_eq!(answer["choices"][0]["text"], text, "{parameters}");
-        assert_eq!(
-            answer["choices"][0]["finish_reason"], finish_reason,
-            "{parameters}"
-        );
-        assert_eq!(
-            answer["usage"]["completion_tokens"], completion_tokens,
-            "{parameters}"
-        );
+        assert_eq!(answer["choices"][0]["finish_reason"], finish_reason, "{parameters}");
+        assert_eq!(answer["usage"]["completion_tokens"], completion_tokens, "{parameters}");
     };
     let full = "\n\nThat is a nice thing to ask. This is a simulated answer to \"Name a colour.\".";
     let sixteen = "\n\nThat is a nice thing to ask. This is a simulated answer to \"Name";
@@ -109,39 +86,16 @@ async fn completion_parameters() {
     check(json!({"max_tokens": 21}), full, "stop", 21).await;
     check(json!({"max_tokens": 3}), "\n\nThat is a", "length", 3).await;
     check(json!({}), sixteen, "length", 16).await;
-    check(
-        json!({"max_tokens": 0, "echo": true}),
-        "Name a colour.",
-        "length",
-        0,
-    )
-    .await;
-    check(
-        json!({"max_tokens": 3, "echo": true}),
-        "Name a colour.\n\nThat is a",
-        "length",
-        3,
-    )
-    .await;
+    check(json!({"max_tokens": 0, "echo": true}), "Name a colour.", "length", 0).await;
+    check(json!({"max_tokens": 3, "echo": true}), "Name a colour.\n\nThat is a", "length", 3).await;
     check(json!({"stop": " is"}), "\n\nThat", "stop", 1).await;
-    check(
-        json!({"stop": ["nowhere", " This"]}),
-        "\n\nThat is a nice thing to ask.",
-        "stop",
-        8,
-    )
-    .await;
+    check(json!({"stop": ["nowhere", " This"]}), "\n\nThat is a nice thing to ask.", "stop", 8).await;
 }
 
 #[tokio::test]
 async fn prompt_defaults_to_the_end_of_text() {
     let sim = quick().await;
-    let answer = ask(
-        &sim,
-        "/v1/completions",
-        &json!({"model": "m", "prompt": null}),
-    )
-    .await;
+    let answer = ask(&sim, "/v1/completions", &json!({"model": "m", "prompt": null})).await;
     assert_eq!(answer["usage"]["prompt_tokens"], 1);
 }
 
@@ -152,8 +106,7 @@ async fn chat_completion() {
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "Hello, how are you?"}]},
     ]);
-    let body =
-        json!({"model": "gpt-5-mini", "messages": messages, "n": 2, "max_completion_tokens": 4});
+    let body = json!({"model": "gpt-5-mini", "messages": messages, "n": 2, "max_completion_tokens": 4});
     let answer = ask(&sim, "/v1/chat/completions", &body).await;
     let choice = |index: u64, text: &str| {
         json!({
@@ -198,8 +151,5 @@ async fn models_and_health() {
         models["data"][0],
         json!({"id": "gpt-3.5-turbo", "object": "model", "created": 0, "owned_by": "antiphon-sim", "shutdown_date": null})
     );
-    assert_eq!(
-        get(&sim, "/health").await.json(),
-        json!({"status": "ok", "simulated": true})
-    );
+    assert_eq!(get(&sim, "/health").await.json(), json!({"status": "ok", "simulated": true}));
 }

@@ -24,8 +24,7 @@ async fn completion_stream() {
         })
     };
     let text = |index: u64, text: &str, finish_reason: Value| {
-        let choice =
-            json!({"text": text, "index": index, "logprobs": null, "finish_reason": finish_reason});
+        let choice = json!({"text": text, "index": index, "logprobs": null, "finish_reason": finish_reason});
         chunk(json!([choice]), Value::Null)
     };
     let expected = [
@@ -35,10 +34,7 @@ async fn completion_stream() {
         text(1, " good", Value::Null),
         text(0, "", json!("length")),
         text(1, "", json!("length")),
-        chunk(
-            json!([]),
-            json!({"prompt_tokens": 6, "completion_tokens": 4, "total_tokens": 10}),
-        ),
+        chunk(json!([]), json!({"prompt_tokens": 6, "completion_tokens": 4, "total_tokens": 10})),
         json!("[DONE]"),
     ];
     assert_eq!(answer.events(), expected.map(|event| (None, event)));
@@ -62,10 +58,7 @@ async fn chat_stream() {
         })
     };
     let expected = [
-        chunk(
-            json!({"role": "assistant", "content": "", "refusal": null}),
-            Value::Null,
-        ),
+        chunk(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null),
         chunk(json!({"content": "Very"}), Value::Null),
         chunk(json!({"content": " well"}), Value::Null),
         chunk(json!({}), json!("length")),
@@ -81,9 +74,7 @@ async fn a_stream_says_what_the_whole_answer_says() {
     let whole = ask(&sim, "/v1/completions", &body).await["choices"][0]["text"].clone();
     body["stream"] = json!(true);
     let answer = post(&sim, "/v1/completions", &body).await;
-    let texts = answer
-        .events()
-        .into_iter()
-        .filter_map(|(_, data)| Some(data["choices"][0]["text"].as_str()?.to_owned()));
+    let texts =
+        answer.events().into_iter().filter_map(|(_, data)| Some(data["choices"][0]["text"].as_str()?.to_owned()));
     assert_eq!(texts.collect::<String>(), whole.as_str().unwrap());
 }

@@ -21,10 +21,7 @@ async fn track_request_keeps_the_body_but_not_the_key() {
         assert_eq!(answer.json(), expected);
     }
     let recorded = &sim.requests()[0];
-    assert_eq!(
-        (recorded.method.as_str(), recorded.path.as_str()),
-        ("POST", "/track-request")
-    );
+    assert_eq!((recorded.method.as_str(), recorded.path.as_str()), ("POST", "/track-request"));
     assert_eq!(recorded.key_in, ["body"]);
     let mut expected = body;
     expected["api_key"] = json!("[redacted]");
@@ -39,12 +36,7 @@ async fn log_request() {
         "provider": "openai", "model": "m", "input": text, "output": text, "request_start_time": 1.0,
         "request_end_time": 2.0, "input_tokens": 3, "output_tokens": 4, "price": 0.5, "status": "SUCCESS",
     });
-    let answer = send(
-        request(&sim, Method::POST, "/log-request")
-            .header("x-api-key", "pl_secret")
-            .json(&body),
-    )
-    .await;
+    let answer = send(request(&sim, Method::POST, "/log-request").header("x-api-key", "pl_secret").json(&body)).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(
         answer.json(),
@@ -61,8 +53,5 @@ async fn failures_have_a_message() {
     let sim = quick().await;
     let answer = post(&sim, "/track-request", &json!({"api_key": "pl_secret"})).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(
-        answer.json(),
-        json!({"success": false, "message": "function_name is required."})
-    );
+    assert_eq!(answer.json(), json!({"success": false, "message": "function_name is required."}));
 }

@@ -9,21 +9,14 @@ use serde_json::{Value, json};
 
 /// A simulator that answers at once.
 pub(crate) async fn quick() -> Sim {
-    Sim::builder()
-        .seed(7)
-        .latency(Latency::None)
-        .start()
-        .await
-        .unwrap()
+    Sim::builder().seed(7).latency(Latency::None).start().await.unwrap()
 }
 
 /// One for all tests of a runtime would outlive it, so each test gets its own.
 pub(crate) fn client() -> Client {
     static PROVIDER: LazyLock<()> = LazyLock::new(|| {
         // Another test binary cannot have been here before: the process is ours.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .unwrap();
+        rustls::crypto::ring::default_provider().install_default().unwrap();
     });
     LazyLock::force(&PROVIDER);
     Client::builder().no_proxy().build().unwrap()
@@ -43,10 +36,7 @@ impl Answer {
 
     /// The events of a stream: name, if any, and data.
     pub(crate) fn events(&self) -> Vec<(Option<&str>, Value)> {
-        assert_eq!(
-            self.headers["content-type"],
-            "text/event-stream; charset=utf-8"
-        );
+        assert_eq!(self.headers["content-type"], "text/event-stream; charset=utf-8");
         let frames = self.text.strip_suffix("\n\n").unwrap().split("\n\n");
         frames
             .map(|frame| {
@@ -55,14 +45,7 @@ impl Answer {
                     None => (None, frame),
                 };
                 let data = data.strip_prefix("data: ").unwrap();
-                (
-                    name,
-                    if data == "[DONE]" {
-                        json!("[DONE]")
-                    } else {
-                        redact(serde_json::from_str(data).unwrap())
-                    },
-                )
+                (name, if data == "[DONE]" { json!("[DONE]") } else { redact(serde_json::from_str(data).unwrap()) })
             })
             .collect()
     }
@@ -76,20 +59,12 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["x-antiphon-simulated"], "true");
     let (status, headers) = (response.status(), response.headers().clone());
-    Answer {
-        status,
-        headers,
-        text: response.text().await.unwrap(),
-    }
+    Answer { status, headers, text: response.text().await.unwrap() }
 }
 
 pub(crate) fn request(sim: &Sim, method: Method, path: &str) -> RequestBuilder {
     let request = client().request(method, format!("{}{path}", sim.base_url()));
-    if path.starts_with("/v1/messages") {
-        request.header("anthropic-version", "2023-06-01")
-    } else {
-        request
-    }
+    if path.starts_with("/v1/messages") { request.header("anthropic-version", "2023-06-01") } else { request }
 }
 
 /// Posts `body`.
@@ -126,9 +101,7 @@ fn redact(mut value: Value) -> Value {
                 };
             }
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| *item = redact(item.take())),
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = redact(item.take())),
         _ => {}
     }
     value

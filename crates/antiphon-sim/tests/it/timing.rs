@@ -12,9 +12,7 @@ use crate::support::client;
 
 async fn call(client: &Client, sim: &Sim) {
     let body = json!({"model": "m", "prompt": "Hello, how are you?"});
-    let request = client
-        .post(format!("{}/v1/completions", sim.base_url()))
-        .json(&body);
+    let request = client.post(format!("{}/v1/completions", sim.base_url())).json(&body);
     request.send().await.unwrap().json::<Value>().await.unwrap();
 }
 
@@ -36,11 +34,7 @@ async fn ten_at_once_are_five_times_faster_than_ten_in_a_row() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_at_once_take_about_as_long_as_one() {
     let latency = Duration::from_millis(50);
-    let sim = Sim::builder()
-        .latency(Latency::Constant(latency))
-        .start()
-        .await
-        .unwrap();
+    let sim = Sim::builder().latency(Latency::Constant(latency)).start().await.unwrap();
     let client = client();
     let start = Instant::now();
     join_all((0..1_000).map(|_| call(&client, &sim))).await;
@@ -52,18 +46,10 @@ async fn a_thousand_at_once_take_about_as_long_as_one() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_waits_for_its_first_chunk_and_between_chunks() {
     let latency = Latency::Constant(Duration::from_millis(500));
-    let sim = Sim::builder()
-        .latency(latency)
-        .chunk_gap(Duration::from_millis(100))
-        .start()
-        .await
-        .unwrap();
-    let body =
-        json!({"model": "m", "prompt": "Hello, how are you?", "max_tokens": 2, "stream": true});
+    let sim = Sim::builder().latency(latency).chunk_gap(Duration::from_millis(100)).start().await.unwrap();
+    let body = json!({"model": "m", "prompt": "Hello, how are you?", "max_tokens": 2, "stream": true});
     let start = Instant::now();
-    let request = client()
-        .post(format!("{}/v1/completions", sim.base_url()))
-        .json(&body);
+    let request = client().post(format!("{}/v1/completions", sim.base_url())).json(&body);
     let mut chunks = request.send().await.unwrap().bytes_stream();
     let mut times = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -80,9 +66,5 @@ async fn errors_and_lists_are_answered_at_once() {
     let start = Instant::now();
     crate::support::get(&sim, "/v1/models").await;
     crate::support::post(&sim, "/v1/completions", &json!({})).await;
-    assert!(
-        start.elapsed() < Duration::from_millis(100),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
 }

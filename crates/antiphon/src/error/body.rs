@@ -17,11 +17,7 @@ const LONGEST_MESSAGE: usize = 2_000;
 const LONGEST_SHOWN: usize = 300;
 
 /// Codes of a used-up account; OpenAI's newer ones still come with type `insufficient_quota`.
-const QUOTA: &[&str] = &[
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "billing_error",
-];
+const QUOTA: &[&str] = &["insufficient_quota", "credit_balance_exhausted", "billing_error"];
 
 /// What the provider said.
 #[derive(Debug, Clone, Default)]
@@ -42,26 +38,17 @@ impl ApiError {
         let body = body.trim_ascii();
         match serde_json::from_slice::<Value>(body) {
             Ok(value) => Self::from_json(status, &value),
-            Err(_) => Self {
-                status,
-                message: from_text(body),
-                ..Self::default()
-            },
+            Err(_) => Self { status, message: from_text(body), ..Self::default() },
         }
     }
 
     pub(crate) fn from_json(status: u16, value: &Value) -> Self {
         // Gemini's compatible endpoint sends an array of one.
         let value = value.get(0).unwrap_or(value);
-        let error = value
-            .get("error")
-            .filter(|error| !error.is_null())
-            .unwrap_or(value);
+        let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let message = match error {
             Value::String(text) => Some(text.clone()),
-            _ => text(error, "message")
-                .or_else(|| text(error, "msg"))
-                .or_else(|| detail(value)),
+            _ => text(error, "message").or_else(|| text(error, "msg")).or_else(|| detail(value)),
         };
         Self {
             status,
@@ -94,8 +81,7 @@ impl ApiError {
         if self.is_quota() {
             return false;
         }
-        self.should_retry
-            .unwrap_or(matches!(self.status, 408 | 409 | 429 | 500..))
+        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 429 | 500..))
     }
 
     fn is_quota(&self) -> bool {
@@ -114,17 +100,8 @@ impl ApiError {
     }
 
     fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let Self {
-            error_type,
-            code,
-            param,
-            message,
-            request_id,
-            ..
-        } = self;
-        [error_type, code, param, message, request_id]
-            .into_iter()
-            .flatten()
+        let Self { error_type, code, param, message, request_id, .. } = self;
+        [error_type, code, param, message, request_id].into_iter().flatten()
     }
 }
 
@@ -163,10 +140,7 @@ fn detail(value: &Value) -> Option<String> {
     match value.get("detail")? {
         Value::String(text) => Some(text.clone()),
         Value::Array(problems) => {
-            let texts: Vec<_> = problems
-                .iter()
-                .filter_map(|problem| text(problem, "msg"))
-                .collect();
+            let texts: Vec<_> = problems.iter().filter_map(|problem| text(problem, "msg")).collect();
             (!texts.is_empty()).then(|| texts.join("; "))
         }
         _ => None,
@@ -178,9 +152,7 @@ fn from_text(body: &[u8]) -> Option<String> {
     if text.is_empty() {
         None
     } else if text.starts_with('<') {
-        let title = text
-            .split_once("<title>")
-            .and_then(|(_, rest)| rest.split_once("</title>"));
+        let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
         Some(match title {
             Some((title, _)) => format!("an HTML page, \"{}\"", shorten(title, 100)),
             None => "an HTML page".to_owned(),
@@ -204,11 +176,7 @@ mod tests {
     use super::*;
 
     fn check(body: &str, expected: &str) {
-        assert_eq!(
-            ApiError::decode(400, body.as_bytes()).to_string(),
-            expected,
-            "{body}"
-        );
+        assert_eq!(ApiError::decode(400, body.as_bytes()).to_string(), expected, "{body}");
     }
 
     #[test]
@@ -225,10 +193,7 @@ mod tests {
             r#"{"object":"error","message":"no","type":"BadRequestError","param":null,"code":400}"#,
             "status 400 (BadRequestError): no",
         );
-        check(
-            r#"{"error":"model 'x' not found"}"#,
-            "status 400: model 'x' not found",
-        );
+        check(r#"{"error":"model 'x' not found"}"#, "status 400: model 'x' not found");
         check(
             r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#,
             "status 400 (INVALID_ARGUMENT): no",
@@ -245,10 +210,7 @@ mod tests {
         );
         check("", "status 400 without an explanation");
         check("null", "status 400 without an explanation");
-        check(
-            r#"{"error":{"code":503,"message":"m"}}"#,
-            "status 400 (503): m",
-        );
+        check(r#"{"error":{"code":503,"message":"m"}}"#, "status 400 (503): m");
     }
 
     #[test]
@@ -261,10 +223,7 @@ mod tests {
         };
         assert_eq!(quota.kind(), ErrorKind::QuotaExceeded);
         assert!(!quota.is_retryable());
-        let limit = ApiError {
-            status: 429,
-            ..ApiError::default()
-        };
+        let limit = ApiError { status: 429, ..ApiError::default() };
         assert_eq!(limit.kind(), ErrorKind::RateLimited);
         assert!(limit.is_retryable());
     }

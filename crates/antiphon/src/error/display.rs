@@ -54,15 +54,9 @@ impl Error {
             ErrorKind::Connection if self.is_connect() => {
                 Some("check that the server runs and that the base URL is right".to_owned())
             }
-            ErrorKind::Timeout if !self.is_connect() => {
-                Some("a longer limit can be set with `timeout`".to_owned())
-            }
-            ErrorKind::UnexpectedResponse => {
-                Some("check that the base URL is that of an API".to_owned())
-            }
-            ErrorKind::Runtime => {
-                Some("use `generate`, or await inside a tokio runtime".to_owned())
-            }
+            ErrorKind::Timeout if !self.is_connect() => Some("a longer limit can be set with `timeout`".to_owned()),
+            ErrorKind::UnexpectedResponse => Some("check that the base URL is that of an API".to_owned()),
+            ErrorKind::Runtime => Some("use `generate`, or await inside a tokio runtime".to_owned()),
             _ => None,
         }
     }

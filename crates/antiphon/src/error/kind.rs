@@ -62,25 +62,13 @@ pub(crate) enum Kind {
     #[error("cannot connect to {host}: {reason}")]
     Connect { host: String, reason: String },
     #[error("{}", timeout_text(host, *limit, *phase))]
-    Timeout {
-        host: String,
-        limit: Duration,
-        phase: Phase,
-    },
+    Timeout { host: String, limit: Duration, phase: Phase },
     #[error("connection to {host} broke {}: {reason}", phase_text(*phase))]
-    Broken {
-        host: String,
-        reason: String,
-        phase: Phase,
-    },
+    Broken { host: String, reason: String, phase: Phase },
     #[error("{0}")]
     Api(ApiError),
     #[error("answer with status {status} {problem}")]
-    UnexpectedBody {
-        status: u16,
-        problem: String,
-        request_id: Option<String>,
-    },
+    UnexpectedBody { status: u16, problem: String, request_id: Option<String> },
     #[error("blocking call was interrupted before its answer came")]
     Interrupted,
     #[error("no tokio runtime to run on ({reason})")]

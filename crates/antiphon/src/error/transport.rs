@@ -9,29 +9,13 @@ use super::{Error, Kind, Phase};
 
 impl Error {
     /// An attempt that failed without a (whole) answer. `host` is all of the URL that is kept.
-    pub(crate) fn transport(
-        error: reqwest::Error,
-        host: String,
-        phase: Phase,
-        connect_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn transport(error: reqwest::Error, host: String, phase: Phase, connect_timeout: Duration) -> Self {
         let kind = if error.is_connect() && error.is_timeout() {
-            Kind::Timeout {
-                host,
-                limit: connect_timeout,
-                phase: Phase::Connecting,
-            }
+            Kind::Timeout { host, limit: connect_timeout, phase: Phase::Connecting }
         } else if error.is_connect() {
-            Kind::Connect {
-                host,
-                reason: reason(&error),
-            }
+            Kind::Connect { host, reason: reason(&error) }
         } else {
-            Kind::Broken {
-                host,
-                reason: reason(&error),
-                phase,
-            }
+            Kind::Broken { host, reason: reason(&error), phase }
         };
         // URLs can hold passwords.
         Self::new(kind).with_source(error.without_url())
@@ -44,11 +28,7 @@ impl Error {
 
     /// The HTTP client could not be built, for example for want of root certificates.
     pub(crate) fn no_client(error: reqwest::Error, host: String) -> Self {
-        Self::new(Kind::Connect {
-            host,
-            reason: reason(&error),
-        })
-        .with_source(error.without_url())
+        Self::new(Kind::Connect { host, reason: reason(&error) }).with_source(error.without_url())
     }
 }
 
@@ -68,11 +48,7 @@ fn reason(error: &reqwest::Error) -> String {
         _ => None,
     });
     known.map_or_else(
-        || {
-            causes(error)
-                .last()
-                .map_or_else(String::new, |it| shorten(&it.to_string(), 120))
-        },
+        || causes(error).last().map_or_else(String::new, |it| shorten(&it.to_string(), 120)),
         str::to_owned,
     )
 }

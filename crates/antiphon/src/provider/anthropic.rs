@@ -80,10 +80,7 @@ impl Anthropic {
             top_p: None,
             top_k: None,
         };
-        Self {
-            connection: Connection::new(Provider::Anthropic),
-            options,
-        }
+        Self { connection: Connection::new(Provider::Anthropic), options }
     }
 
     connection_setters!(connection);
@@ -143,11 +140,7 @@ impl Anthropic {
 
     generate_methods!();
 
-    fn start(
-        &self,
-        prompts: Vec<Prompt>,
-        _style: CallStyle,
-    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         match self.plan(prompts) {
             Ok(Some(plan)) => async move { plan.run().await }.boxed(),
             Ok(None) => futures::future::ready(Ok(LlmResult::empty(self.options.model()))).boxed(),
@@ -167,21 +160,14 @@ impl Anthropic {
             .map(|(index, messages)| self.options.to_wire(index, messages))
             .collect::<Result<_, _>>()?;
         let endpoint = self.connection.endpoint(&env_vars::process)?;
-        let plan = Plan {
-            endpoint,
-            model: self.options.model(),
-            n: self.options.n as usize,
-            bodies,
-        };
+        let plan = Plan { endpoint, model: self.options.model(), n: self.options.n as usize, bodies };
         Ok(Some(plan))
     }
 }
 
 impl Options {
     fn model(&self) -> String {
-        self.model
-            .clone()
-            .unwrap_or_else(|| DEFAULT_MODEL.to_owned())
+        self.model.clone().unwrap_or_else(|| DEFAULT_MODEL.to_owned())
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -193,9 +179,7 @@ impl Options {
     }
 
     fn to_wire(&self, index: usize, messages: &[Message]) -> Result<Map<String, Value>, Error> {
-        let (system, turns): (Vec<_>, Vec<_>) = messages
-            .iter()
-            .partition(|message| message.role == Role::System);
+        let (system, turns): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.role == Role::System);
         if turns.is_empty() {
             return Err(Error::invalid_prompt(index, "has system messages only"));
         }
@@ -214,18 +198,9 @@ impl Options {
         };
         add("model", Some(self.model().into()));
         add("max_tokens", Some(self.max_tokens.into()));
-        add(
-            "messages",
-            Some(turns.into_iter().map(Message::to_wire).collect()),
-        );
-        add(
-            "system",
-            (!system.is_empty()).then(|| system.join("\n\n").into()),
-        );
-        add(
-            "stop_sequences",
-            (!self.stop.is_empty()).then(|| json!(self.stop)),
-        );
+        add("messages", Some(turns.into_iter().map(Message::to_wire).collect()));
+        add("system", (!system.is_empty()).then(|| system.join("\n\n").into()));
+        add("stop_sequences", (!self.stop.is_empty()).then(|| json!(self.stop)));
         add("temperature", self.temperature.map(Value::from));
         add("top_p", self.top_p.map(Value::from));
         add("top_k", self.top_k.map(Value::from));
@@ -244,12 +219,7 @@ struct Plan {
 
 impl Plan {
     async fn run(&self) -> Result<LlmResult, Error> {
-        let Self {
-            endpoint,
-            model,
-            n,
-            bodies,
-        } = self;
+        let Self { endpoint, model, n, bodies } = self;
         let requests = bodies
             .iter()
             .flat_map(|body| std::iter::repeat_n(body, *n))
@@ -257,19 +227,13 @@ impl Plan {
         let mut answers = Vec::with_capacity(bodies.len() * n);
         let mut token_usage = TokenUsage::default();
         for repaired in try_join_all(requests).await? {
-            let generation = read(&repaired, model)
-                .map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
+            let generation =
+                read(&repaired, model).map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
             answers.push(generation);
             token_usage = token_usage + usage(&repaired.reply.body);
         }
         let generations = answers.chunks(*n).map(<[_]>::to_vec).collect();
-        Ok(LlmResult::new(
-            generations,
-            LlmOutput {
-                token_usage,
-                model_name: model.clone(),
-            },
-        ))
+        Ok(LlmResult::new(generations, LlmOutput { token_usage, model_name: model.clone() }))
     }
 }
 
@@ -289,13 +253,9 @@ fn read(repaired: &Repaired, model: &str) -> Result<Generation, Error> {
 /// Anthropic counts tokens that went through its prompt cache apart.
 fn usage(body: &Value) -> TokenUsage {
     let count = |key: &str| body["usage"][key].as_u64().unwrap_or(0);
-    let input_tokens = [
-        "input_tokens",
-        "cache_creation_input_tokens",
-        "cache_read_input_tokens",
-    ]
-    .into_iter()
-    .map(count)
-    .fold(0, u64::saturating_add);
+    let input_tokens = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
+        .into_iter()
+        .map(count)
+        .fold(0, u64::saturating_add);
     TokenUsage::new(input_tokens, count("output_tokens"), None)
 }

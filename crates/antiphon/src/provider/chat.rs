@@ -29,10 +29,7 @@ pub(super) async fn complete(
     let options_wire = to_wire(endpoint, options, model);
     let requests = conversations.iter().map(|messages| {
         let mut body = options_wire.clone();
-        body.insert(
-            "messages".to_owned(),
-            messages.iter().map(Message::to_wire).collect(),
-        );
+        body.insert("messages".to_owned(), messages.iter().map(Message::to_wire).collect());
         request(endpoint, options, model, body)
     });
     Ok(collect(model, try_join_all(requests).await?))
@@ -42,11 +39,7 @@ fn to_wire(endpoint: &Endpoint, options: &Options, model: &str) -> Map<String, V
     let mut body = options.to_wire(model);
     if let Some(max_tokens) = options.max_tokens {
         // OpenAI's reasoning models know only the new name, other servers often only the old.
-        let key = if endpoint.is_providers_own() {
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        };
+        let key = if endpoint.is_providers_own() { "max_completion_tokens" } else { "max_tokens" };
         body.insert(key.to_owned(), max_tokens.into());
     }
     if options.model.is_none() && endpoint.is_providers_own() {
@@ -68,15 +61,13 @@ async fn request(
         // Chat has no such thing.
         repaired.dropped.push("best_of".to_owned());
     }
-    let generations = read(&repaired, model)
-        .map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
+    let generations =
+        read(&repaired, model).map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
     Ok((vec![generations], usage(&repaired.reply.body)))
 }
 
 fn read(repaired: &Repaired, model: &str) -> Result<Vec<Generation>, Error> {
-    let choices = repaired.reply.body["choices"]
-        .as_array()
-        .filter(|it| !it.is_empty());
+    let choices = repaired.reply.body["choices"].as_array().filter(|it| !it.is_empty());
     let Some(choices) = choices else {
         let request_id = repaired.reply.request_id.clone();
         return Err(Error::unexpected_body(200, "has no `choices`", request_id));
@@ -100,11 +91,9 @@ fn read(repaired: &Repaired, model: &str) -> Result<Vec<Generation>, Error> {
 pub(super) fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter(|part| part["type"] == "text")
-            .filter_map(|part| part["text"].as_str())
-            .collect(),
+        Value::Array(parts) => {
+            parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()).collect()
+        }
         _ => String::new(),
     }
 }

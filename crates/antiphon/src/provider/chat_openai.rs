@@ -53,10 +53,7 @@ impl Default for ChatOpenAI {
 impl ChatOpenAI {
     /// The default settings. Nothing is read or checked before a call.
     pub fn new() -> Self {
-        Self {
-            connection: Connection::new(Provider::OpenAi),
-            options: Options::new(0.7, None),
-        }
+        Self { connection: Connection::new(Provider::OpenAi), options: Options::new(0.7, None) }
     }
 
     connection_setters!(connection);
@@ -64,11 +61,7 @@ impl ChatOpenAI {
     openai_setters!(options);
     generate_methods!();
 
-    fn start(
-        &self,
-        prompts: Vec<Prompt>,
-        _style: CallStyle,
-    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         match self.plan(prompts) {
             Ok(plan) => async move { plan.run().await }.boxed(),
             Err(error) => futures::future::ready(Err(error)).boxed(),
@@ -79,28 +72,12 @@ impl ChatOpenAI {
     pub(super) fn plan(&self, prompts: Vec<Prompt>) -> Result<Plan, Error> {
         self.options.check()?;
         let conversations = conversations(prompts)?;
-        let endpoint = if conversations.is_empty() {
-            None
-        } else {
-            Some(self.connection.endpoint(&env_vars::process)?)
-        };
+        let endpoint =
+            if conversations.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let own = endpoint.as_ref().is_none_or(Endpoint::is_providers_own);
-        let default = if own {
-            chat::DEFAULT_MODEL
-        } else {
-            DEFAULT_MODEL
-        };
-        let model = self
-            .options
-            .model
-            .clone()
-            .unwrap_or_else(|| default.to_owned());
-        Ok(Plan {
-            endpoint,
-            options: self.options.clone(),
-            model,
-            conversations,
-        })
+        let default = if own { chat::DEFAULT_MODEL } else { DEFAULT_MODEL };
+        let model = self.options.model.clone().unwrap_or_else(|| default.to_owned());
+        Ok(Plan { endpoint, options: self.options.clone(), model, conversations })
     }
 }
 
@@ -110,10 +87,7 @@ pub(super) fn conversations(prompts: Vec<Prompt>) -> Result<Vec<Vec<Message>>, E
     conversations
         .map(|(index, messages)| {
             if messages.is_empty() {
-                return Err(Error::invalid_prompt(
-                    index,
-                    "is a conversation without messages",
-                ));
+                return Err(Error::invalid_prompt(index, "is a conversation without messages"));
             }
             Ok(messages)
         })

@@ -30,8 +30,7 @@ pub(super) async fn complete(
     prompts: &[String],
 ) -> Result<LlmResult, Error> {
     let batches = prompts.chunks(options.batch_size);
-    let parts =
-        try_join_all(batches.map(|batch| complete_batch(endpoint, options, model, batch))).await?;
+    let parts = try_join_all(batches.map(|batch| complete_batch(endpoint, options, model, batch))).await?;
     Ok(collect(model, parts))
 }
 
@@ -50,19 +49,14 @@ async fn complete_batch(
             result => return result,
         }
     };
-    let singles = prompts
-        .iter()
-        .map(|prompt| request(endpoint, options, model, slice::from_ref(prompt)));
+    let singles = prompts.iter().map(|prompt| request(endpoint, options, model, slice::from_ref(prompt)));
     match (try_join_all(singles).await, list_error) {
         (Ok(parts), list_error) => {
             if list_error.is_some() {
                 refused::learn(endpoint, model, LIST);
             }
             let (generations, usages): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-            Ok((
-                generations.into_iter().flatten().collect(),
-                usages.into_iter().sum(),
-            ))
+            Ok((generations.into_iter().flatten().collect(), usages.into_iter().sum()))
         }
         // Not because of the list, then.
         (Err(_), Some(error)) | (Err(error), None) => Err(error),
@@ -74,12 +68,7 @@ fn may_refuse_lists(error: &Error) -> bool {
     error.kind() == ErrorKind::BadRequest && matches!(error.status(), Some(400 | 422))
 }
 
-async fn request(
-    endpoint: &Endpoint,
-    options: &Options,
-    model: &str,
-    prompts: &[String],
-) -> Result<Part, Error> {
+async fn request(endpoint: &Endpoint, options: &Options, model: &str, prompts: &[String]) -> Result<Part, Error> {
     let mut body = options.to_wire(model);
     if let Some(max_tokens) = options.max_tokens {
         body.insert("max_tokens".to_owned(), max_tokens.into());
@@ -102,22 +91,15 @@ async fn request(
 }
 
 /// Sorts the choices by their index and deals them out to the prompts.
-fn regroup(
-    repaired: &Repaired,
-    model: &str,
-    prompts: usize,
-    n: usize,
-) -> Result<Vec<Vec<Generation>>, Error> {
-    let unexpected =
-        |problem| Error::unexpected_body(200, problem, repaired.reply.request_id.clone());
+fn regroup(repaired: &Repaired, model: &str, prompts: usize, n: usize) -> Result<Vec<Vec<Generation>>, Error> {
+    let unexpected = |problem| Error::unexpected_body(200, problem, repaired.reply.request_id.clone());
     let Some(choices) = repaired.reply.body["choices"].as_array() else {
         return Err(unexpected("has no `choices`".to_owned()));
     };
     let mut choices: Vec<&Value> = choices.iter().collect();
     // Without an index a choice stays where it is.
-    let indices: Vec<u64> = iter::zip(&choices, 0..)
-        .map(|(choice, place)| choice["index"].as_u64().unwrap_or(place))
-        .collect();
+    let indices: Vec<u64> =
+        iter::zip(&choices, 0..).map(|(choice, place)| choice["index"].as_u64().unwrap_or(place)).collect();
     let mut order: Vec<usize> = (0..choices.len()).collect();
     order.sort_by_key(|&place| indices[place]);
     choices = order.into_iter().map(|place| choices[place]).collect();
@@ -135,20 +117,13 @@ fn regroup(
         repaired.note_on(&mut generation, model);
         generation
     };
-    Ok(choices
-        .chunks(per_prompt)
-        .map(|chunk| chunk.iter().map(generation).collect())
-        .collect())
+    Ok(choices.chunks(per_prompt).map(|chunk| chunk.iter().map(generation).collect()).collect())
 }
 
 /// The tokens of an answer of OpenAI's family.
 pub(super) fn usage(body: &Value) -> TokenUsage {
     let count = |key: &str| body["usage"][key].as_u64();
-    TokenUsage::new(
-        count("prompt_tokens").unwrap_or(0),
-        count("completion_tokens").unwrap_or(0),
-        count("total_tokens"),
-    )
+    TokenUsage::new(count("prompt_tokens").unwrap_or(0), count("completion_tokens").unwrap_or(0), count("total_tokens"))
 }
 
 /// Puts the parts of a call together.
@@ -156,9 +131,6 @@ pub(super) fn collect(model: &str, parts: Vec<Part>) -> LlmResult {
     let (generations, usages): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     LlmResult::new(
         generations.into_iter().flatten().collect(),
-        LlmOutput {
-            token_usage: usages.into_iter().sum(),
-            model_name: model.to_owned(),
-        },
+        LlmOutput { token_usage: usages.into_iter().sum(), model_name: model.to_owned() },
     )
 }

@@ -49,10 +49,7 @@ impl Connection {
     pub(crate) fn endpoint(&self, env: Env<'_>) -> Result<Endpoint, Error> {
         let timeout = self.timeout.unwrap_or(TIMEOUT);
         if timeout.is_zero() {
-            return Err(Error::invalid_setting(
-                "timeout",
-                "must be longer than zero",
-            ));
+            return Err(Error::invalid_setting("timeout", "must be longer than zero"));
         }
         let longest_retry_after = match self.provider {
             Provider::Anthropic => Duration::from_mins(1),
@@ -64,11 +61,7 @@ impl Connection {
             headers: HeaderMap::new(),
             secrets: Vec::new(),
             timeout,
-            retry: RetryPolicy {
-                max_retries: self.max_retries,
-                longest_retry_after,
-                random: rand::random,
-            },
+            retry: RetryPolicy { max_retries: self.max_retries, longest_retry_after, random: rand::random },
         };
         match self.provider {
             Provider::OpenAi => self.add_openai_headers(&mut endpoint, env)?,
@@ -113,9 +106,7 @@ impl Connection {
     }
 
     fn add_openai_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
-        if let Some((setting, key)) =
-            self.key(&endpoint.base_url, env, &[EnvVars::OPENAI_API_KEY])?
-        {
+        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &[EnvVars::OPENAI_API_KEY])? {
             let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
             endpoint.headers.insert(AUTHORIZATION, bearer);
             endpoint.secrets.push(key);
@@ -124,41 +115,30 @@ impl Connection {
             .organization
             .clone()
             .map(|value| ("organization", value))
-            .or_else(|| {
-                env_vars::first(env, &[EnvVars::OPENAI_ORG_ID, EnvVars::OPENAI_ORGANIZATION])
-            });
+            .or_else(|| env_vars::first(env, &[EnvVars::OPENAI_ORG_ID, EnvVars::OPENAI_ORGANIZATION]));
         let project = self
             .project
             .clone()
             .map(|value| ("project", value))
             .or_else(|| env_vars::first(env, &[EnvVars::OPENAI_PROJECT_ID]));
-        for (header, setting) in [
-            ("openai-organization", organization),
-            ("openai-project", project),
-        ] {
+        for (header, setting) in [("openai-organization", organization), ("openai-project", project)] {
             if let Some((name, value)) = setting {
                 let value = header_value(name, &value)?;
-                endpoint
-                    .headers
-                    .insert(HeaderName::from_static(header), value);
+                endpoint.headers.insert(HeaderName::from_static(header), value);
             }
         }
         Ok(())
     }
 
     fn add_anthropic_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
-        endpoint
-            .headers
-            .insert("anthropic-version", ANTHROPIC_VERSION);
+        endpoint.headers.insert("anthropic-version", ANTHROPIC_VERSION);
         let names = [EnvVars::ANTHROPIC_API_KEY, EnvVars::ANTHROPIC_AUTH_TOKEN];
         if let Some((setting, key)) = self.key(&endpoint.base_url, env, &names)? {
             if setting == EnvVars::ANTHROPIC_AUTH_TOKEN {
                 let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
                 endpoint.headers.insert(AUTHORIZATION, bearer);
             } else {
-                endpoint
-                    .headers
-                    .insert("x-api-key", header_value(setting, key.expose())?);
+                endpoint.headers.insert("x-api-key", header_value(setting, key.expose())?);
             }
             endpoint.secrets.push(key);
         }
@@ -186,12 +166,7 @@ mod tests {
     use crate::ErrorKind;
 
     fn env(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-        move |name| {
-            pairs
-                .iter()
-                .find(|it| it.0 == name)
-                .map(|it| it.1.to_owned())
-        }
+        move |name| pairs.iter().find(|it| it.0 == name).map(|it| it.1.to_owned())
     }
 
     fn header(endpoint: &Endpoint, name: &str) -> Option<String> {
@@ -230,16 +205,10 @@ mod tests {
         let endpoint = connection.endpoint(&variables).unwrap();
         assert_eq!(endpoint.base_url.as_str(), "https://api.anthropic.com/");
         assert_eq!(header(&endpoint, "x-api-key").unwrap(), "k");
-        assert_eq!(
-            header(&endpoint, "anthropic-version").unwrap(),
-            "2023-06-01"
-        );
+        assert_eq!(header(&endpoint, "anthropic-version").unwrap(), "2023-06-01");
         assert_eq!(header(&endpoint, "authorization"), None);
 
-        let variables = env(&[
-            ("ANTHROPIC_AUTH_TOKEN", "t"),
-            ("ANTHROPIC_BASE_URL", "http://h"),
-        ]);
+        let variables = env(&[("ANTHROPIC_AUTH_TOKEN", "t"), ("ANTHROPIC_BASE_URL", "http://h")]);
         let endpoint = connection.endpoint(&variables).unwrap();
         assert_eq!(header(&endpoint, "authorization").unwrap(), "Bearer t");
         assert_eq!(header(&endpoint, "x-api-key"), None);
@@ -247,10 +216,7 @@ mod tests {
 
     #[test]
     fn a_missing_key_matters_at_the_provider_only() {
-        for (provider, variable) in [
-            (Provider::OpenAi, "OPENAI_API_KEY"),
-            (Provider::Anthropic, "ANTHROPIC_API_KEY"),
-        ] {
+        for (provider, variable) in [(Provider::OpenAi, "OPENAI_API_KEY"), (Provider::Anthropic, "ANTHROPIC_API_KEY")] {
             let mut connection = Connection::new(provider);
             let error = connection.endpoint(&env(&[])).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::MissingKey);
@@ -277,13 +243,7 @@ mod tests {
             assert!(error.to_string().starts_with(expected), "{error}");
             assert!(!error.to_string().contains("sk-"), "{error}");
         };
-        check(
-            &[("OPENAI_API_KEY", "sk-1\n")],
-            "`OPENAI_API_KEY` holds a line break",
-        );
-        check(
-            &[("OPENAI_BASE_URL", "host:1")],
-            "`OPENAI_BASE_URL` has no scheme",
-        );
+        check(&[("OPENAI_API_KEY", "sk-1\n")], "`OPENAI_API_KEY` holds a line break");
+        check(&[("OPENAI_BASE_URL", "host:1")], "`OPENAI_BASE_URL` has no scheme");
     }
 }

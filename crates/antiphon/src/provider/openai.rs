@@ -54,10 +54,7 @@ impl Default for OpenAI {
 impl OpenAI {
     /// The default settings. Nothing is read or checked before a call.
     pub fn new() -> Self {
-        Self {
-            connection: Connection::new(Provider::OpenAi),
-            options: Options::new(0.7, Some(256)),
-        }
+        Self { connection: Connection::new(Provider::OpenAi), options: Options::new(0.7, Some(256)) }
     }
 
     connection_setters!(connection);
@@ -78,11 +75,7 @@ impl OpenAI {
 
     generate_methods!();
 
-    fn start(
-        &self,
-        prompts: Vec<Prompt>,
-        _style: CallStyle,
-    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         match self.plan(prompts) {
             Ok(plan) => async move { plan.run().await }.boxed(),
             Err(error) => futures::future::ready(Err(error)).boxed(),
@@ -92,39 +85,16 @@ impl OpenAI {
     /// Looks up and checks all that a call needs.
     pub(super) fn plan(&self, prompts: Vec<Prompt>) -> Result<Plan, Error> {
         self.options.check()?;
-        let prompts = prompts
-            .into_iter()
-            .enumerate()
-            .map(|(index, prompt)| match prompt {
-                Prompt::Text(text) => Ok(text),
-                Prompt::Conversation(_) => Err(Error::invalid_prompt(
-                    index,
-                    "is a conversation, which `ChatOpenAI` takes",
-                )),
-            });
+        let prompts = prompts.into_iter().enumerate().map(|(index, prompt)| match prompt {
+            Prompt::Text(text) => Ok(text),
+            Prompt::Conversation(_) => Err(Error::invalid_prompt(index, "is a conversation, which `ChatOpenAI` takes")),
+        });
         let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
-        let endpoint = if prompts.is_empty() {
-            None
-        } else {
-            Some(self.connection.endpoint(&env_vars::process)?)
-        };
+        let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let own = endpoint.as_ref().is_none_or(Endpoint::is_providers_own);
-        let default = if own {
-            chat::DEFAULT_MODEL
-        } else {
-            DEFAULT_MODEL
-        };
-        let model = self
-            .options
-            .model
-            .clone()
-            .unwrap_or_else(|| default.to_owned());
-        Ok(Plan {
-            endpoint,
-            options: self.options.clone(),
-            model,
-            prompts,
-        })
+        let default = if own { chat::DEFAULT_MODEL } else { DEFAULT_MODEL };
+        let model = self.options.model.clone().unwrap_or_else(|| default.to_owned());
+        Ok(Plan { endpoint, options: self.options.clone(), model, prompts })
     }
 }
 
@@ -140,20 +110,12 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) async fn run(&self) -> Result<LlmResult, Error> {
-        let Self {
-            options,
-            model,
-            prompts,
-            ..
-        } = self;
+        let Self { options, model, prompts, .. } = self;
         let Some(endpoint) = &self.endpoint else {
             return Ok(LlmResult::empty(model.clone()));
         };
         if endpoint.is_providers_own() {
-            let conversations: Vec<_> = prompts
-                .iter()
-                .map(|prompt| vec![Message::user(prompt)])
-                .collect();
+            let conversations: Vec<_> = prompts.iter().map(|prompt| vec![Message::user(prompt)]).collect();
             chat::complete(endpoint, options, model, &conversations).await
         } else {
             completions::complete(endpoint, options, model, prompts).await

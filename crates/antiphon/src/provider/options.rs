@@ -83,10 +83,7 @@ impl Options {
         add("presence_penalty", self.presence_penalty.map(Value::from));
         add("n", (self.n > 1).then(|| self.n.into()));
         add("stop", (!self.stop.is_empty()).then(|| json!(self.stop)));
-        add(
-            "logit_bias",
-            (!self.logit_bias.is_empty()).then(|| json!(self.logit_bias)),
-        );
+        add("logit_bias", (!self.logit_bias.is_empty()).then(|| json!(self.logit_bias)));
         add("seed", self.seed.map(Value::from));
         body
     }
@@ -100,11 +97,7 @@ pub(crate) fn check_model(model: Option<&str>) -> Result<(), Error> {
 }
 
 /// NaN is in no range.
-pub(crate) fn check_range(
-    setting: &str,
-    value: Option<f64>,
-    range: RangeInclusive<f64>,
-) -> Result<(), Error> {
+pub(crate) fn check_range(setting: &str, value: Option<f64>, range: RangeInclusive<f64>) -> Result<(), Error> {
     match value {
         Some(value) if !range.contains(&value) => {
             let (low, high) = (range.start(), range.end());

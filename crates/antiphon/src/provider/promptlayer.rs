@@ -33,26 +33,16 @@ impl Settings {
     pub(super) fn new() -> Self {
         let mut connection = Connection::new(Provider::PromptLayer);
         connection.timeout = Some(TIMEOUT);
-        Self {
-            connection,
-            tags: None,
-            return_id: false,
-        }
+        Self { connection, tags: None, return_id: false }
     }
 
     /// Looks up and checks what is needed to log calls of `class`.
     pub(super) fn log(&self, class: &str, style: CallStyle, env: Env<'_>) -> Result<Log, Error> {
         let mut endpoint = self.connection.endpoint(env)?;
-        let key = self
-            .connection
-            .key(&endpoint.base_url, env, &[EnvVars::PROMPTLAYER_API_KEY])?;
+        let key = self.connection.key(&endpoint.base_url, env, &[EnvVars::PROMPTLAYER_API_KEY])?;
         if let Some((setting, key)) = &key {
             if key.expose().contains(|it: char| it.is_control()) {
-                let setting = if *setting == "api_key" {
-                    "promptlayer_api_key"
-                } else {
-                    setting
-                };
+                let setting = if *setting == "api_key" { "promptlayer_api_key" } else { setting };
                 return Err(unsendable(setting));
             }
             endpoint.secrets.push(key.clone());
@@ -112,10 +102,7 @@ impl Log {
             tokio::spawn(async move { self.post_all(&entries, &kwargs, span).await });
             return;
         }
-        for (entry, id) in entries
-            .iter()
-            .zip(self.post_all(&entries, &kwargs, span).await)
-        {
+        for (entry, id) in entries.iter().zip(self.post_all(&entries, &kwargs, span).await) {
             let (i, j) = entry.place;
             if let Some(generation) = result.generations.get_mut(i).and_then(|it| it.get_mut(j)) {
                 generation.note("pl_request_id", id);
@@ -124,29 +111,16 @@ impl Log {
     }
 
     /// The log's ids of the entries, null for those that could not be written.
-    async fn post_all(
-        &self,
-        entries: &[Entry],
-        kwargs: &Map<String, Value>,
-        span: Span,
-    ) -> Vec<Value> {
+    async fn post_all(&self, entries: &[Entry], kwargs: &Map<String, Value>, span: Span) -> Vec<Value> {
         let results = join_all(entries.iter().map(|entry| self.post(entry, kwargs, span))).await;
         let failed = results.iter().filter(|it| it.is_err()).count();
         if let Some(error) = results.iter().find_map(|it| it.as_ref().err()) {
-            warn(&format!(
-                "{failed} of {} requests were not logged: {error}",
-                results.len()
-            ));
+            warn(&format!("{failed} of {} requests were not logged: {error}", results.len()));
         }
         results.into_iter().map(Result::unwrap_or_default).collect()
     }
 
-    async fn post(
-        &self,
-        entry: &Entry,
-        kwargs: &Map<String, Value>,
-        span: Span,
-    ) -> Result<Value, Error> {
+    async fn post(&self, entry: &Entry, kwargs: &Map<String, Value>, span: Span) -> Result<Value, Error> {
         let body = json!({
             "function_name": self.function_name,
             "provider_type": "langchain",
@@ -186,15 +160,10 @@ pub(super) fn llm_output(output: &LlmOutput) -> Value {
 }
 
 fn unix_seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the answer is there, so that nothing else can tell"
-)]
+#[expect(clippy::print_stderr, reason = "the answer is there, so that nothing else can tell")]
 fn warn(text: &str) {
     eprintln!("warning: {text}");
 }

@@ -80,10 +80,7 @@ impl Default for PromptLayerOpenAI {
 impl PromptLayerOpenAI {
     /// The default settings. Nothing is read or checked before a call.
     pub fn new() -> Self {
-        Self {
-            llm: OpenAI::new(),
-            log: Settings::new(),
-        }
+        Self { llm: OpenAI::new(), log: Settings::new() }
     }
 
     connection_setters!(llm.connection);
@@ -105,11 +102,7 @@ impl PromptLayerOpenAI {
 
     generate_methods!();
 
-    fn start(
-        &self,
-        prompts: Vec<Prompt>,
-        style: CallStyle,
-    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+    fn start(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         if prompts.is_empty() {
             return self.llm.agenerate(prompts);
         }
@@ -122,20 +115,12 @@ impl PromptLayerOpenAI {
         async move {
             let start = SystemTime::now();
             let mut result = plan.run().await?;
-            let span = Span {
-                start,
-                end: SystemTime::now(),
-            };
+            let span = Span { start, end: SystemTime::now() };
             let entries = plan.prompts.iter().zip(&result.generations).enumerate();
             let entries = entries.filter_map(|(i, (prompt, generations))| {
                 let first = generations.first()?;
-                let response =
-                    json!({ "text": first.text, "llm_output": llm_output(&result.llm_output) });
-                Some(Entry {
-                    place: (i, 0),
-                    args: json!([prompt]),
-                    response,
-                })
+                let response = json!({ "text": first.text, "llm_output": llm_output(&result.llm_output) });
+                Some(Entry { place: (i, 0), args: json!([prompt]), response })
             });
             let entries = entries.collect();
             log.write(entries, kwargs, span, &mut result).await;
@@ -171,10 +156,7 @@ impl Default for PromptLayerChatOpenAI {
 impl PromptLayerChatOpenAI {
     /// The default settings. Nothing is read or checked before a call.
     pub fn new() -> Self {
-        Self {
-            llm: ChatOpenAI::new(),
-            log: Settings::new(),
-        }
+        Self { llm: ChatOpenAI::new(), log: Settings::new() }
     }
 
     connection_setters!(llm.connection);
@@ -183,17 +165,11 @@ impl PromptLayerChatOpenAI {
     promptlayer_setters!();
     generate_methods!();
 
-    fn start(
-        &self,
-        prompts: Vec<Prompt>,
-        style: CallStyle,
-    ) -> BoxFuture<'static, Result<LlmResult, Error>> {
+    fn start(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         if prompts.is_empty() {
             return self.llm.agenerate(prompts);
         }
-        let log = self
-            .log
-            .log("PromptLayerChatOpenAI", style, &env_vars::process);
+        let log = self.log.log("PromptLayerChatOpenAI", style, &env_vars::process);
         let (plan, log) = match (self.llm.plan(prompts), log) {
             (Ok(plan), Ok(log)) => (plan, log),
             (Err(error), _) | (_, Err(error)) => return futures::future::ready(Err(error)).boxed(),
@@ -202,29 +178,14 @@ impl PromptLayerChatOpenAI {
         async move {
             let start = SystemTime::now();
             let mut result = plan.run().await?;
-            let span = Span {
-                start,
-                end: SystemTime::now(),
-            };
+            let span = Span { start, end: SystemTime::now() };
             let mut entries = Vec::new();
-            for (i, (messages, generations)) in plan
-                .conversations
-                .iter()
-                .zip(&result.generations)
-                .enumerate()
-            {
+            for (i, (messages, generations)) in plan.conversations.iter().zip(&result.generations).enumerate() {
                 let args: Value = messages.iter().map(Message::to_wire).collect();
                 for (j, generation) in generations.iter().enumerate() {
-                    let answer = Message {
-                        role: Role::Assistant,
-                        content: generation.text.clone(),
-                    };
+                    let answer = Message { role: Role::Assistant, content: generation.text.clone() };
                     let response = json!([answer.to_wire()]);
-                    entries.push(Entry {
-                        place: (i, j),
-                        args: args.clone(),
-                        response,
-                    });
+                    entries.push(Entry { place: (i, j), args: args.clone(), response });
                 }
             }
             log.write(entries, kwargs, span, &mut result).await;
@@ -235,11 +196,7 @@ impl PromptLayerChatOpenAI {
 }
 
 /// The original's parameters of a completion, all of them.
-fn completion_kwargs(
-    options: &Options,
-    connection: &Connection,
-    model: &str,
-) -> Map<String, Value> {
+fn completion_kwargs(options: &Options, connection: &Connection, model: &str) -> Map<String, Value> {
     let mut kwargs = object(json!({
         "model_name": model,
         "temperature": options.temperature,

@@ -88,26 +88,19 @@ pub(crate) fn is_known(endpoint: &Endpoint, model: &str, fact: &str) -> bool {
 
 /// Remembers something other than an option that the model's server refuses.
 pub(crate) fn learn(endpoint: &Endpoint, model: &str, fact: &str) {
-    remember(
-        &(endpoint.base_url.to_string(), model.to_owned()),
-        fact.to_owned(),
-    );
+    remember(&(endpoint.base_url.to_string(), model.to_owned()), fact.to_owned());
 }
 
 /// `body` without the refused options, and the names of those that are lost thereby.
-fn without(
-    body: &Map<String, Value>,
-    refused: &BTreeSet<String>,
-) -> (Map<String, Value>, Vec<String>) {
+fn without(body: &Map<String, Value>, refused: &BTreeSet<String>) -> (Map<String, Value>, Vec<String>) {
     let mut sent = body.clone();
     let mut dropped = Vec::new();
     for option in refused {
         let Some(value) = sent.remove(option) else {
             continue;
         };
-        let other_name = TOKEN_LIMITS
-            .into_iter()
-            .find(|it| TOKEN_LIMITS.contains(&option.as_str()) && !refused.contains(*it));
+        let other_name =
+            TOKEN_LIMITS.into_iter().find(|it| TOKEN_LIMITS.contains(&option.as_str()) && !refused.contains(*it));
         match other_name {
             Some(name) => {
                 sent.insert(name.to_owned(), value);
@@ -129,9 +122,7 @@ fn refused_option(provider: Provider, error: &Error, sent: &Value) -> Option<Str
             let model_refuses = ["not supported", "unsupported", "deprecated", "cannot both"]
                 .iter()
                 .any(|words| message.contains(words));
-            ANTHROPIC_OPTIONS
-                .iter()
-                .find(|it| model_refuses && message.contains(**it) && sent.get(**it).is_some())?
+            ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && sent.get(**it).is_some())?
         }
         Provider::OpenAi | Provider::PromptLayer => {
             let refused = matches!(error.code()?, "unsupported_parameter" | "unsupported_value");
@@ -170,16 +161,8 @@ mod tests {
 
     #[test]
     fn limits_are_renamed_and_the_rest_is_dropped() {
-        check(
-            &[],
-            &json!({ "model": "m", "max_tokens": 5, "temperature": 1 }),
-            &[],
-        );
-        check(
-            &["max_tokens"],
-            &json!({ "model": "m", "max_completion_tokens": 5, "temperature": 1 }),
-            &[],
-        );
+        check(&[], &json!({ "model": "m", "max_tokens": 5, "temperature": 1 }), &[]);
+        check(&["max_tokens"], &json!({ "model": "m", "max_completion_tokens": 5, "temperature": 1 }), &[]);
         check(
             &["max_tokens", "max_completion_tokens", "temperature", "seed"],
             &json!({ "model": "m" }),

@@ -26,10 +26,7 @@ impl UrlText {
             }
             // `localhost:8000` parses as a URL of scheme `localhost`.
             _ if !text.contains("://") => {
-                format!(
-                    "has no scheme: write http:// or https:// before {}",
-                    shown(text)
-                )
+                format!("has no scheme: write http:// or https:// before {}", shown(text))
             }
             Ok(url) => format!("has scheme {}, not http or https", url.scheme()),
             Err(error) => format!("is not a URL ({error})"),
@@ -48,15 +45,9 @@ impl fmt::Debug for UrlText {
 fn shown(text: &str) -> String {
     let text = text.trim();
     let text = text.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = text
-        .split_once("://")
-        .map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    if scheme.is_empty() {
-        rest.to_owned()
-    } else {
-        format!("{scheme}://{rest}")
-    }
+    if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
 }
 
 /// `base` with `path` after its own path; the query of `base` stays (Azure's `api-version`).
@@ -75,8 +66,7 @@ pub(super) fn join(base: &Url, path: &str) -> Url {
 /// Host and port, for errors.
 pub(super) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Whether the server is on this machine, where a proxy has no business.
@@ -93,9 +83,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Url, String> {
-        UrlText::new(text)
-            .parse("base_url")
-            .map_err(|error| error.to_string())
+        UrlText::new(text).parse("base_url").map_err(|error| error.to_string())
     }
 
     #[test]
@@ -103,23 +91,11 @@ mod tests {
         let check = |base: &str, path, expected: &str| {
             assert_eq!(join(&parse(base).unwrap(), path).as_str(), expected);
         };
-        check(
-            "https://a.b/v1",
-            "/completions",
-            "https://a.b/v1/completions",
-        );
-        check(
-            "https://a.b/v1/",
-            "/completions",
-            "https://a.b/v1/completions",
-        );
+        check("https://a.b/v1", "/completions", "https://a.b/v1/completions");
+        check("https://a.b/v1/", "/completions", "https://a.b/v1/completions");
         check("https://a.b", "/v1/messages", "https://a.b/v1/messages");
         check("https://a.b/v1", "/v1/messages", "https://a.b/v1/messages");
-        check(
-            "https://a.b/x?api-version=1#f",
-            "/c",
-            "https://a.b/x/c?api-version=1",
-        );
+        check("https://a.b/x?api-version=1#f", "/c", "https://a.b/x/c?api-version=1");
     }
 
     #[test]
@@ -127,14 +103,8 @@ mod tests {
         let check = |text: &str, expected: &str| {
             assert_eq!(parse(text).unwrap_err(), format!("`base_url` {expected}"));
         };
-        check(
-            "localhost:8000/v1",
-            "has no scheme: write http:// or https:// before localhost:8000/v1",
-        );
-        check(
-            "me:pw@host",
-            "has no scheme: write http:// or https:// before host",
-        );
+        check("localhost:8000/v1", "has no scheme: write http:// or https:// before localhost:8000/v1");
+        check("me:pw@host", "has no scheme: write http:// or https:// before host");
         check("ftp://host", "has scheme ftp, not http or https");
         check("http://", "is not a URL (empty host)");
     }

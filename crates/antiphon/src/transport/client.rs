@@ -35,17 +35,10 @@ static CLIENTS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 pub(super) fn for_current_runtime(url: &Url) -> Result<Client, Error> {
     let handle = Handle::try_current().map_err(Error::no_runtime)?;
     let runtime = handle.id();
-    let route = if is_loopback(url) {
-        Route::Direct
-    } else {
-        Route::System
-    };
+    let route = if is_loopback(url) { Route::Direct } else { Route::System };
 
     let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(entry) = clients
-        .iter()
-        .find(|it| it.runtime == runtime && it.route == route)
-    {
+    if let Some(entry) = clients.iter().find(|it| it.runtime == runtime && it.route == route) {
         return Ok(entry.client.clone());
     }
     // Built under the lock, so that a burst of first calls builds one client, not one each.
@@ -57,11 +50,7 @@ pub(super) fn for_current_runtime(url: &Url) -> Result<Client, Error> {
             future::pending::<()>().await;
         });
     }
-    clients.push(Entry {
-        runtime,
-        route,
-        client: client.clone(),
-    });
+    clients.push(Entry { runtime, route, client: client.clone() });
     Ok(client)
 }
 
@@ -105,28 +94,15 @@ mod tests {
     use super::*;
 
     fn kept(runtime: Id) -> usize {
-        CLIENTS
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|it| it.runtime == runtime)
-            .count()
+        CLIENTS.lock().unwrap().iter().filter(|it| it.runtime == runtime).count()
     }
 
     #[test]
     fn clients_live_as_long_as_their_runtime() {
-        let tokio_runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let tokio_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let id = tokio_runtime.handle().id();
         tokio_runtime.block_on(async {
-            for url in [
-                "http://127.0.0.1:1",
-                "http://127.0.0.1:2",
-                "https://host",
-                "https://host",
-            ] {
+            for url in ["http://127.0.0.1:1", "http://127.0.0.1:2", "https://host", "https://host"] {
                 for_current_runtime(&Url::parse(url).unwrap()).unwrap();
             }
         });

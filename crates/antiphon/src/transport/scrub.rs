@@ -23,11 +23,7 @@ pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
             replace(text, prompt, "[prompt]");
             // As a server may have printed it.
             replace(text, prompt.trim(), "[prompt]");
-            replace(
-                text,
-                json!(prompt).to_string().trim_matches('"'),
-                "[prompt]",
-            );
+            replace(text, json!(prompt).to_string().trim_matches('"'), "[prompt]");
         }
     }
     if text.contains("sk-") {
@@ -87,19 +83,13 @@ mod tests {
     #[test]
     fn removes_keys_and_prompts() {
         check("bad key topsecret.", "bad key [key].");
-        check(
-            "Incorrect API key: sk-ab**yz. See",
-            "Incorrect API key: [key] See",
-        );
+        check("Incorrect API key: sk-ab**yz. See", "Incorrect API key: [key] See");
         check("key=\"sk-1\" is wrong", "key=\"[key] is wrong");
         check("no such risk-free task-list", "no such risk-free task-list");
         check("cannot read 'tell me everything'", "cannot read '[prompt]'");
         check(r"got line one\nline two here", "got [prompt] here");
         check("what is my password, This", "[prompt], This");
         check("be a friendly parrot", "[prompt]");
-        check(
-            "no some-long-model-name here",
-            "no some-long-model-name here",
-        );
+        check("no some-long-model-name here", "no some-long-model-name here");
     }
 }

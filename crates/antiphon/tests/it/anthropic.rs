@@ -9,11 +9,7 @@ use tokio::sync::Barrier;
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server) -> Anthropic {
-    Anthropic::new()
-        .base_url(server.url())
-        .api_key("sk-ant")
-        .model("m")
-        .timeout(PATIENCE)
+    Anthropic::new().base_url(server.url()).api_key("sk-ant").model("m").timeout(PATIENCE)
 }
 
 #[tokio::test]
@@ -21,19 +17,10 @@ async fn every_completion_is_a_request_and_all_run_together() {
     let all = Arc::new(Barrier::new(6));
     let server = Server::start(move |request| Reply::json(&bodies::messages(request)).after(&all));
     let result = llm(&server).n(2).agenerate(["a", "b", "c"]).await.unwrap();
-    assert_eq!(
-        result.to_string(),
-        "[0][0] a!\n[0][1] a!\n[1][0] b!\n[1][1] b!\n[2][0] c!\n[2][1] c!"
-    );
+    assert_eq!(result.to_string(), "[0][0] a!\n[0][1] a!\n[1][0] b!\n[1][1] b!\n[2][0] c!\n[2][1] c!");
     let usage = result.llm_output.token_usage;
-    assert_eq!(
-        (usage.input_tokens, usage.output_tokens, usage.total_tokens),
-        (120, 174, 294)
-    );
-    assert_eq!(
-        result.generations[0][0].generation_info["finish_reason"],
-        "end_turn"
-    );
+    assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (120, 174, 294));
+    assert_eq!(result.generations[0][0].generation_info["finish_reason"], "end_turn");
 }
 
 #[tokio::test]
@@ -52,11 +39,7 @@ async fn sends_what_was_set_and_nothing_else() {
         })
     );
 
-    let talk = Prompt::from([
-        Message::user("u"),
-        Message::system("t"),
-        Message::assistant("a"),
-    ]);
+    let talk = Prompt::from([Message::user("u"), Message::system("t"), Message::assistant("a")]);
     llm(&server)
         .system("s")
         .stop(["X"])

@@ -14,10 +14,7 @@ fn server() -> Server {
 
 fn generate(server: &Server) {
     let llm = OpenAI::new().base_url(server.url()).timeout(PATIENCE);
-    assert_eq!(
-        llm.generate(["a", "b"]).unwrap().to_string(),
-        "[0] a 0\n[1] b 0"
-    );
+    assert_eq!(llm.generate(["a", "b"]).unwrap().to_string(), "[0] a 0\n[1] b 0");
 }
 
 #[test]
@@ -45,18 +42,14 @@ async fn inside_a_multi_thread_runtime() {
         server
     });
     let server = server.await.unwrap();
-    tokio::task::spawn_blocking(move || generate(&server))
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(move || generate(&server)).await.unwrap();
 }
 
 #[tokio::test]
 async fn inside_a_current_thread_runtime() {
     let server = server();
     generate(&server);
-    tokio::task::spawn_blocking(move || generate(&server))
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(move || generate(&server)).await.unwrap();
 }
 
 #[test]

@@ -9,10 +9,7 @@ use tokio::sync::Barrier;
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server) -> ChatOpenAI {
-    ChatOpenAI::new()
-        .base_url(server.url())
-        .api_key("sk-test")
-        .timeout(PATIENCE)
+    ChatOpenAI::new().base_url(server.url()).api_key("sk-test").timeout(PATIENCE)
 }
 
 #[tokio::test]
@@ -24,32 +21,16 @@ async fn conversations_are_requests_of_their_own() {
         Reply::json(&body).after(&all)
     });
     let prompts = [
-        vec![
-            Message::system("s"),
-            Message::user("u"),
-            Message::assistant("a"),
-            Message::user("v"),
-        ],
+        vec![Message::system("s"), Message::user("u"), Message::assistant("a"), Message::user("v")],
         vec![Message::user("w")],
         vec![Message::user("x")],
     ];
-    let result = llm(&server)
-        .n(2)
-        .max_tokens(9)
-        .agenerate(prompts)
-        .await
-        .unwrap();
-    assert_eq!(
-        result.to_string(),
-        "[0][0] v 0\n[0][1] v 1\n[1][0] w 0\n[1][1] w 1\n[2][0] x 0\n[2][1] x 1"
-    );
+    let result = llm(&server).n(2).max_tokens(9).agenerate(prompts).await.unwrap();
+    assert_eq!(result.to_string(), "[0][0] v 0\n[0][1] v 1\n[1][0] w 0\n[1][1] w 1\n[2][0] x 0\n[2][1] x 1");
     assert_eq!(result.llm_output.token_usage.total_tokens, 21);
     assert_eq!(result.llm_output.model_name, "gpt-3.5-turbo");
     let requests = server.requests();
-    let first = requests
-        .iter()
-        .find(|it| it.body["messages"][0]["role"] == "system")
-        .unwrap();
+    let first = requests.iter().find(|it| it.body["messages"][0]["role"] == "system").unwrap();
     assert_eq!(first.path, "/v1/chat/completions");
     assert_eq!(
         first.body,
@@ -79,10 +60,7 @@ async fn content_of_every_shape() {
     let contents = [
         (json!("text"), "text"),
         (json!(null), ""),
-        (
-            json!([{ "type": "thinking", "text": "hm" }, { "type": "text", "text": "t" }]),
-            "t",
-        ),
+        (json!([{ "type": "thinking", "text": "hm" }, { "type": "text", "text": "t" }]), "t"),
     ];
     for (content, expected) in contents {
         let server = Server::start(move |_| {
@@ -91,10 +69,7 @@ async fn content_of_every_shape() {
         });
         let result = llm(&server).agenerate(["x"]).await.unwrap();
         assert_eq!(result.generations[0][0].text, expected);
-        assert_eq!(
-            result.generations[0][0].generation_info["refusal"],
-            "I will not"
-        );
+        assert_eq!(result.generations[0][0].generation_info["refusal"], "I will not");
     }
 }
 

@@ -9,11 +9,7 @@ use tokio::sync::Barrier;
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server) -> OpenAI {
-    OpenAI::new()
-        .base_url(server.url())
-        .api_key("sk-test")
-        .model("m")
-        .timeout(PATIENCE)
+    OpenAI::new().base_url(server.url()).api_key("sk-test").model("m").timeout(PATIENCE)
 }
 
 #[tokio::test]
@@ -31,23 +27,13 @@ async fn batches_run_together_and_come_back_in_order() {
     assert_eq!(result.generations.len(), 25);
     for (i, completions) in result.generations.iter().enumerate() {
         let texts: Vec<_> = completions.iter().map(|it| it.text.clone()).collect();
-        assert_eq!(
-            texts,
-            [format!("p{i} 0"), format!("p{i} 1"), format!("p{i} 2")]
-        );
+        assert_eq!(texts, [format!("p{i} 0"), format!("p{i} 1"), format!("p{i} 2")]);
     }
     let usage = result.llm_output.token_usage;
-    assert_eq!(
-        (usage.input_tokens, usage.output_tokens, usage.total_tokens),
-        (25, 150, 175)
-    );
+    assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (25, 150, 175));
     assert_eq!(result.llm_output.model_name, "m");
 
-    let mut sizes: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|it| it.body["prompt"].as_array().unwrap().len())
-        .collect();
+    let mut sizes: Vec<_> = server.requests().iter().map(|it| it.body["prompt"].as_array().unwrap().len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [5, 20]);
 }
@@ -70,10 +56,7 @@ async fn sends_what_was_set_and_nothing_else() {
     let request = server.only_request();
     assert_eq!(request.path, "/v1/completions");
     assert_eq!(request.header("authorization"), Some("Bearer sk-test"));
-    assert_eq!(
-        request.body,
-        json!({ "model": "m", "prompt": "Hi", "temperature": 0.7, "max_tokens": 256 })
-    );
+    assert_eq!(request.body, json!({ "model": "m", "prompt": "Hi", "temperature": 0.7, "max_tokens": 256 }));
 
     let stops = vec!["X".to_owned()];
     llm(&server)
@@ -129,10 +112,7 @@ async fn reads_what_strict_clients_refuse() {
             "request_id": "r1",
         })
     );
-    assert_eq!(
-        result.generations[1][0].generation_info["finish_reason"],
-        "eos_token"
-    );
+    assert_eq!(result.generations[1][0].generation_info["finish_reason"], "eos_token");
 }
 
 #[tokio::test]
@@ -162,10 +142,7 @@ async fn wrong_numbers_of_choices() {
     });
     // One choice for each prompt: the server ignores `n`.
     let result = llm(&server).n(3).agenerate(["a", "b"]).await.unwrap();
-    assert_eq!(
-        result.generations.iter().map(Vec::len).collect::<Vec<_>>(),
-        [1, 1]
-    );
+    assert_eq!(result.generations.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
     let error = llm(&server).agenerate(["a", "b", "c"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
     assert_eq!(
@@ -184,18 +161,10 @@ async fn every_way_to_pass_prompts() {
     assert_eq!(llm.agenerate(&["a", "b"]).await.unwrap(), expected);
     assert_eq!(llm.agenerate(vec!["a", "b"]).await.unwrap(), expected);
     assert_eq!(llm.agenerate(&owned).await.unwrap(), expected);
-    assert_eq!(
-        llm.agenerate(owned.iter().map(String::as_str))
-            .await
-            .unwrap(),
-        expected
-    );
+    assert_eq!(llm.agenerate(owned.iter().map(String::as_str)).await.unwrap(), expected);
     assert_eq!(llm.agenerate(owned).await.unwrap(), expected);
     // The future can outlive the client and its prompts, and be spawned.
-    let spawned = tokio::spawn(
-        llm.clone()
-            .agenerate([String::from("a"), String::from("b")]),
-    );
+    let spawned = tokio::spawn(llm.clone().agenerate([String::from("a"), String::from("b")]));
     drop(llm);
     assert_eq!(spawned.await.unwrap().unwrap(), expected);
 }

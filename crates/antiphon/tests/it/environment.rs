@@ -35,16 +35,10 @@ pub(crate) fn in_child(name: &str, variables: &[(&str, &str)]) -> Option<Output>
     ] {
         command.env_remove(variable);
     }
-    command
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, name)
-        .envs(variables.iter().copied());
+    command.args(["--exact", name, "--nocapture"]).env(CHILD, name).envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{output:?}"
-    );
+    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
     Some(output)
 }
 
@@ -55,19 +49,13 @@ fn missing_keys() {
     }
     let hint = "or run with `--sim` for simulated answers";
     for (error, expected) in [
-        (
-            OpenAI::new().generate(["a"]).unwrap_err(),
-            format!("no API key for openai: set OPENAI_API_KEY, {hint}"),
-        ),
+        (OpenAI::new().generate(["a"]).unwrap_err(), format!("no API key for openai: set OPENAI_API_KEY, {hint}")),
         (
             Anthropic::new().generate(["a"]).unwrap_err(),
             format!("no API key for anthropic: set ANTHROPIC_API_KEY, {hint}"),
         ),
         (
-            PromptLayerOpenAI::new()
-                .api_key("k")
-                .generate(["a"])
-                .unwrap_err(),
+            PromptLayerOpenAI::new().api_key("k").generate(["a"]).unwrap_err(),
             format!("no API key for promptlayer: set PROMPTLAYER_API_KEY, {hint}"),
         ),
     ] {
@@ -108,10 +96,7 @@ fn openai_itself_is_asked_by_chat() {
     // A proxy stands in for OpenAI's host.
     let proxy = Server::start(|request| Reply::json(&bodies::chat(request)));
     let url = proxy.url().replace("/v1", "");
-    let variables = [
-        ("http_proxy", url.as_str()),
-        ("OPENAI_BASE_URL", "http://api.openai.com/v1"),
-    ];
+    let variables = [("http_proxy", url.as_str()), ("OPENAI_BASE_URL", "http://api.openai.com/v1")];
     if in_child("environment::openai_itself_is_asked_by_chat", &variables).is_some() {
         let mut requests = proxy.requests();
         assert_eq!(requests.len(), 4);
@@ -135,26 +120,15 @@ fn openai_itself_is_asked_by_chat() {
         return;
     }
     let llm = OpenAI::new().api_key("k");
-    assert_eq!(
-        llm.generate(["a", "b"]).unwrap().to_string(),
-        "[0] a 0\n[1] b 0"
-    );
+    assert_eq!(llm.generate(["a", "b"]).unwrap().to_string(), "[0] a 0\n[1] b 0");
     let result = llm.model("mine").best_of(2).generate(["c"]).unwrap();
-    assert_eq!(
-        result.generations[0][0].generation_info["dropped_params"],
-        json!(["best_of"])
-    );
+    assert_eq!(result.generations[0][0].generation_info["dropped_params"], json!(["best_of"]));
     ChatOpenAI::new().api_key("k").generate(["d"]).unwrap();
 }
 
 #[test]
 fn a_host_drives_the_blocking_calls_inside_a_runtime() {
-    if in_child(
-        "environment::a_host_drives_the_blocking_calls_inside_a_runtime",
-        &[],
-    )
-    .is_some()
-    {
+    if in_child("environment::a_host_drives_the_blocking_calls_inside_a_runtime", &[]).is_some() {
         return;
     }
     antiphon::blocking::set_blocking_executor(drop);
@@ -166,9 +140,6 @@ fn a_host_drives_the_blocking_calls_inside_a_runtime() {
     let tokio_runtime = tokio::runtime::Runtime::new().unwrap();
     let error = tokio_runtime.block_on(async { llm.generate(["inside"]).unwrap_err() });
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert_eq!(
-        error.to_string(),
-        "blocking call was interrupted before its answer came"
-    );
+    assert_eq!(error.to_string(), "blocking call was interrupted before its answer came");
     assert_eq!(server.requests().len(), 1);
 }

@@ -12,19 +12,10 @@ fn llm(server: &Server) -> OpenAI {
 #[tokio::test]
 async fn an_error_answer_is_typed() {
     let server = Server::start(|_| {
-        let body = bodies::error(
-            "invalid_request_error",
-            "model_not_found",
-            "model",
-            "The model `m` does not exist",
-        );
+        let body = bodies::error("invalid_request_error", "model_not_found", "model", "The model `m` does not exist");
         Reply::status(404, body).header("x-request-id", "req_7")
     });
-    let error = llm(&server)
-        .max_retries(2)
-        .agenerate(["Hi"])
-        .await
-        .unwrap_err();
+    let error = llm(&server).max_retries(2).agenerate(["Hi"]).await.unwrap_err();
     assert_eq!(server.requests().len(), 1);
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(error.status(), Some(404));
@@ -34,10 +25,7 @@ async fn an_error_answer_is_typed() {
     assert_eq!(error.message(), Some("The model `m` does not exist"));
     assert_eq!(error.request_id(), Some("req_7"));
     assert_eq!(error.retries(), 0);
-    assert_eq!(
-        (error.provider(), error.model()),
-        (Some("openai"), Some("m"))
-    );
+    assert_eq!((error.provider(), error.model()), (Some("openai"), Some("m")));
     assert_eq!(
         error.to_string(),
         "openai: status 404 (invalid_request_error, model_not_found): The model `m` does not exist \
@@ -60,9 +48,8 @@ async fn statuses_have_kinds() {
         (502, ErrorKind::Server),
         (529, ErrorKind::Server),
     ] {
-        let server = Server::start(move |_| {
-            Reply::status(status, "<html><title>Oops</title>").header("location", "http://x/")
-        });
+        let server =
+            Server::start(move |_| Reply::status(status, "<html><title>Oops</title>").header("location", "http://x/"));
         let error = llm(&server).agenerate(["Hi"]).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{status}");
         let expected = format!("openai: status {status}: an HTML page, \"Oops\" [model m]");
@@ -76,17 +63,10 @@ async fn success_that_is_not_json_is_an_error_and_not_retried() {
         ("<html>", "is not JSON: expected value at line 1 column 1"),
         ("", "is empty"),
         ("\n\n", "is empty"),
-        (
-            "{\"choices\":[",
-            "is not JSON: EOF while parsing a list at line 1 column 12",
-        ),
+        ("{\"choices\":[", "is not JSON: EOF while parsing a list at line 1 column 12"),
     ] {
         let server = Server::start(move |_| Reply::status(200, body));
-        let error = llm(&server)
-            .max_retries(2)
-            .agenerate(["Hi"])
-            .await
-            .unwrap_err();
+        let error = llm(&server).max_retries(2).agenerate(["Hi"]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
         assert_eq!(
             error.to_string(),
@@ -101,13 +81,9 @@ async fn success_that_is_not_json_is_an_error_and_not_retried() {
 
 #[tokio::test]
 async fn an_error_inside_a_success_is_an_error() {
-    let server =
-        Server::start(|_| Reply::status(200, r#"{"error":{"code":429,"message":"slow down"}}"#));
+    let server = Server::start(|_| Reply::status(200, r#"{"error":{"code":429,"message":"slow down"}}"#));
     let error = llm(&server).agenerate(["Hi"]).await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.status()),
-        (ErrorKind::RateLimited, Some(429))
-    );
+    assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimited, Some(429)));
     assert!(error.is_retryable());
 }
 
@@ -116,22 +92,14 @@ async fn keys_and_prompts_are_not_repeated() {
     let prompt = "the secret of the old lighthouse";
     let server = Server::start(move |_| {
         let message = format!("key sk-test-1234 and sk-other*** refused for: {prompt}");
-        Reply::status(401, bodies::error(&message, &message, &message, &message))
-            .header("x-request-id", "sk-test-1234")
+        Reply::status(401, bodies::error(&message, &message, &message, &message)).header("x-request-id", "sk-test-1234")
     });
     let error = llm(&server).agenerate([prompt]).await.unwrap_err();
-    for text in [
-        error.to_string(),
-        format!("{error:?}"),
-        format!("{error:#?}"),
-    ] {
+    for text in [error.to_string(), format!("{error:?}"), format!("{error:#?}")] {
         assert!(!text.contains("sk-"), "{text}");
         assert!(!text.contains("lighthouse"), "{text}");
     }
-    assert_eq!(
-        error.message(),
-        Some("key [key] and [key] refused for: [prompt]")
-    );
+    assert_eq!(error.message(), Some("key [key] and [key] refused for: [prompt]"));
 }
 
 #[test]
@@ -139,26 +107,10 @@ fn clients_do_not_print_keys() {
     let url = "http://me:hunter2@localhost/v1?token=hunter2";
     let clients = [
         format!("{:?}", OpenAI::new().api_key("hunter2").base_url(url)),
-        format!(
-            "{:?}",
-            antiphon::ChatOpenAI::new().api_key("hunter2").base_url(url)
-        ),
-        format!(
-            "{:?}",
-            antiphon::Anthropic::new().api_key("hunter2").base_url(url)
-        ),
-        format!(
-            "{:#?}",
-            antiphon::PromptLayerOpenAI::new()
-                .api_key("hunter2")
-                .promptlayer_api_key("hunter2")
-        ),
-        format!(
-            "{:#?}",
-            antiphon::PromptLayerChatOpenAI::new()
-                .api_key("hunter2")
-                .promptlayer_api_key("hunter2")
-        ),
+        format!("{:?}", antiphon::ChatOpenAI::new().api_key("hunter2").base_url(url)),
+        format!("{:?}", antiphon::Anthropic::new().api_key("hunter2").base_url(url)),
+        format!("{:#?}", antiphon::PromptLayerOpenAI::new().api_key("hunter2").promptlayer_api_key("hunter2")),
+        format!("{:#?}", antiphon::PromptLayerChatOpenAI::new().api_key("hunter2").promptlayer_api_key("hunter2")),
     ];
     for client in clients {
         assert!(!client.contains("hunter2"), "{client}");

@@ -1,9 +1,6 @@
 //! The crate's classes against scripted servers on the loopback interface.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes the helpers of tests for plain functions"
-)]
+#![expect(clippy::unwrap_used, reason = "clippy takes the helpers of tests for plain functions")]
 
 mod anthropic;
 mod bad_input;

@@ -12,9 +12,7 @@ use crate::support::{PATIENCE, Reply, Server, bodies};
 /// A log that answers `posts` posts when all have come; a post's id is its number.
 fn log_server(posts: usize) -> Server {
     let all = Arc::new(Barrier::new(posts));
-    Server::start(move |request| {
-        Reply::json(&json!({ "request_id": request.number, "success": true })).after(&all)
-    })
+    Server::start(move |request| Reply::json(&json!({ "request_id": request.number, "success": true })).after(&all))
 }
 
 fn log_url(log: &Server) -> String {
@@ -27,18 +25,13 @@ fn completions() -> Server {
 
 fn llm(server: &Server, log: &Server) -> PromptLayerOpenAI {
     let llm = PromptLayerOpenAI::new().base_url(server.url()).model("m");
-    llm.promptlayer_base_url(log_url(log))
-        .promptlayer_api_key("pl_test")
+    llm.promptlayer_base_url(log_url(log)).promptlayer_api_key("pl_test")
 }
 
 #[test]
 fn completions_are_logged_as_in_2023() {
     let (server, log) = (completions(), log_server(2));
-    let llm = llm(&server, &log)
-        .temperature(0.9)
-        .n(2)
-        .pl_tags(["nb"])
-        .return_pl_id(true);
+    let llm = llm(&server, &log).temperature(0.9).n(2).pl_tags(["nb"]).return_pl_id(true);
     let result = llm.generate(["Hello, how are you?", "Hi"]).unwrap();
     for completions in &result.generations {
         assert!(completions[0].generation_info["pl_request_id"].is_u64());
@@ -47,10 +40,7 @@ fn completions_are_logged_as_in_2023() {
 
     let posts = log.requests();
     assert_eq!(posts.len(), 2);
-    let post = posts
-        .iter()
-        .find(|it| it.body["args"] == json!(["Hello, how are you?"]))
-        .unwrap();
+    let post = posts.iter().find(|it| it.body["args"] == json!(["Hello, how are you?"])).unwrap();
     assert_eq!(post.path, "/track-request");
     assert_eq!(post.header("authorization"), None);
     let mut body = post.body.clone();
@@ -87,31 +77,20 @@ fn completions_are_logged_as_in_2023() {
 async fn chats_are_logged_for_each_answer() {
     let server = Server::start(|request| Reply::json(&bodies::chat(request)));
     let log = log_server(2);
-    let llm = PromptLayerChatOpenAI::new()
-        .base_url(server.url())
-        .model("m")
-        .n(2);
+    let llm = PromptLayerChatOpenAI::new().base_url(server.url()).model("m").n(2);
     let llm = llm.promptlayer_base_url(log_url(&log)).return_pl_id(true);
     let result = llm.agenerate([[Message::user("Hi")]]).await.unwrap();
-    let mut ids: Vec<_> = result.generations[0]
-        .iter()
-        .map(|it| it.generation_info["pl_request_id"].as_u64().unwrap())
-        .collect();
+    let mut ids: Vec<_> =
+        result.generations[0].iter().map(|it| it.generation_info["pl_request_id"].as_u64().unwrap()).collect();
     ids.sort_unstable();
     assert_eq!(ids, [0, 1]);
 
     let mut posts = log.requests();
     posts.sort_by_key(|it| it.body["request_response"][0]["content"].to_string());
     let body = &posts[1].body;
-    assert_eq!(
-        body["function_name"],
-        "langchain.PromptLayerChatOpenAI.async"
-    );
+    assert_eq!(body["function_name"], "langchain.PromptLayerChatOpenAI.async");
     assert_eq!(body["args"], json!([{ "role": "user", "content": "Hi" }]));
-    assert_eq!(
-        body["request_response"],
-        json!([{ "role": "assistant", "content": "Hi 1" }])
-    );
+    assert_eq!(body["request_response"], json!([{ "role": "assistant", "content": "Hi 1" }]));
     assert_eq!(
         body["kwargs"],
         json!({
@@ -119,10 +98,7 @@ async fn chats_are_logged_for_each_answer() {
             "request_timeout": null,
         })
     );
-    assert_eq!(
-        (&body["tags"], &body["api_key"]),
-        (&json!(null), &json!(null))
-    );
+    assert_eq!((&body["tags"], &body["api_key"]), (&json!(null), &json!(null)));
 }
 
 #[test]
@@ -144,10 +120,8 @@ fn a_log_that_fails_is_one_warning() {
         let warnings: Vec<_> = text.lines().filter(|it| it.contains("warning: ")).collect();
         assert_eq!(
             warnings,
-            [
-                "warning: 2 of 2 requests were not logged: promptlayer: status 403: bad [key] \
-              [model m]"
-            ]
+            ["warning: 2 of 2 requests were not logged: promptlayer: status 403: bad [key] \
+              [model m]"]
         );
         return;
     }
@@ -156,42 +130,22 @@ fn a_log_that_fails_is_one_warning() {
     let llm = llm(&server, &log).timeout(PATIENCE).return_pl_id(true);
     let result = llm.generate(["a", "b"]).unwrap();
     assert_eq!(result.to_string(), "[0] a 0\n[1] b 0");
-    assert!(
-        !result.generations[0][0]
-            .generation_info
-            .contains_key("pl_request_id")
-    );
+    assert!(!result.generations[0][0].generation_info.contains_key("pl_request_id"));
 }
 
 #[test]
 fn a_log_that_says_no_with_status_200_gives_no_id() {
     let server = completions();
-    let log =
-        Server::start(|_| Reply::json(&json!({ "success": false, "message": "no such user" })));
-    let result = llm(&server, &log)
-        .return_pl_id(true)
-        .generate(["a"])
-        .unwrap();
-    assert!(
-        !result.generations[0][0]
-            .generation_info
-            .contains_key("pl_request_id")
-    );
+    let log = Server::start(|_| Reply::json(&json!({ "success": false, "message": "no such user" })));
+    let result = llm(&server, &log).return_pl_id(true).generate(["a"]).unwrap();
+    assert!(!result.generations[0][0].generation_info.contains_key("pl_request_id"));
 }
 
 #[test]
 fn the_logs_settings_are_checked_before_the_model_is_paid() {
     let (server, log) = (completions(), log_server(1));
-    let error = llm(&server, &log)
-        .promptlayer_api_key("a\nb")
-        .generate(["a"])
-        .unwrap_err();
+    let error = llm(&server, &log).promptlayer_api_key("a\nb").generate(["a"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(
-        error
-            .to_string()
-            .starts_with("`promptlayer_api_key` holds a line break"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("`promptlayer_api_key` holds a line break"), "{error}");
     assert_eq!(server.requests().len(), 0);
 }

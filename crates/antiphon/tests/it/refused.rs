@@ -6,28 +6,23 @@ use serde_json::json;
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server, model: &str) -> ChatOpenAI {
-    ChatOpenAI::new()
-        .base_url(server.url())
-        .model(model)
-        .timeout(PATIENCE)
+    ChatOpenAI::new().base_url(server.url()).model(model).timeout(PATIENCE)
 }
 
 /// Refuses the first of `options` that a request has, as OpenAI does.
 fn refusing(options: &'static [&str]) -> Server {
-    Server::start(
-        move |request| match options.iter().find(|it| request.body.get(**it).is_some()) {
-            Some(option) => Reply::status(
-                400,
-                bodies::error(
-                    "invalid_request_error",
-                    "unsupported_parameter",
-                    option,
-                    &format!("Unsupported parameter: '{option}' is not supported"),
-                ),
+    Server::start(move |request| match options.iter().find(|it| request.body.get(**it).is_some()) {
+        Some(option) => Reply::status(
+            400,
+            bodies::error(
+                "invalid_request_error",
+                "unsupported_parameter",
+                option,
+                &format!("Unsupported parameter: '{option}' is not supported"),
             ),
-            None => Reply::json(&bodies::chat(request)),
-        },
-    )
+        ),
+        None => Reply::json(&bodies::chat(request)),
+    })
 }
 
 #[tokio::test]
@@ -36,12 +31,7 @@ async fn the_old_token_limit_is_renamed() {
     let llm = llm(&server, "reasoning").max_tokens(9);
     let result = llm.agenerate(["a"]).await.unwrap();
     assert_eq!(server.requests()[1].body["max_completion_tokens"], 9);
-    assert_eq!(
-        result.generations[0][0]
-            .generation_info
-            .get("dropped_params"),
-        None
-    );
+    assert_eq!(result.generations[0][0].generation_info.get("dropped_params"), None);
     // What was learned is kept.
     llm.agenerate(["a"]).await.unwrap();
     assert_eq!(server.requests().len(), 3);
@@ -78,17 +68,9 @@ async fn a_model_that_refuses_everything_is_an_error() {
 
 #[tokio::test]
 async fn other_400s_are_not_repaired() {
-    let server = Server::start(|_| {
-        Reply::status(
-            400,
-            bodies::error("invalid_request_error", "invalid_value", "seed", "no"),
-        )
-    });
-    let error = llm(&server, "m")
-        .seed(1)
-        .agenerate(["a"])
-        .await
-        .unwrap_err();
+    let server =
+        Server::start(|_| Reply::status(400, bodies::error("invalid_request_error", "invalid_value", "seed", "no")));
+    let error = llm(&server, "m").seed(1).agenerate(["a"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadRequest);
     assert_eq!(server.requests().len(), 1);
 }

@@ -5,22 +5,16 @@ use antiphon::{ErrorKind, OpenAI};
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server) -> OpenAI {
-    OpenAI::new()
-        .base_url(server.url())
-        .api_key("sk-test")
-        .model("m")
-        .timeout(PATIENCE)
+    OpenAI::new().base_url(server.url()).api_key("sk-test").model("m").timeout(PATIENCE)
 }
 
 /// Answers with `failure` as often as told, then properly.
 fn failing(times: usize, failure: impl Fn() -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(move |request| {
-        if request.number < times {
-            failure()
-        } else {
-            Reply::json(&bodies::completion(request))
-        }
-    })
+    Server::start(
+        move |request| {
+            if request.number < times { failure() } else { Reply::json(&bodies::completion(request)) }
+        },
+    )
 }
 
 #[tokio::test]
@@ -38,10 +32,7 @@ async fn retries_end() {
     let server = failing(9, || Reply::busy(503).header("x-request-id", "r9"));
     let error = llm(&server).agenerate(["a"]).await.unwrap_err();
     assert_eq!(server.requests().len(), 3);
-    assert_eq!(
-        (error.kind(), error.status(), error.retries()),
-        (ErrorKind::Server, Some(503), 2)
-    );
+    assert_eq!((error.kind(), error.status(), error.retries()), (ErrorKind::Server, Some(503), 2));
     assert!(error.is_retryable());
     assert_eq!(
         error.to_string(),
@@ -49,39 +40,22 @@ async fn retries_end() {
          the provider asks to wait 1ms"
     );
     let server = failing(9, || Reply::busy(503));
-    llm(&server)
-        .max_retries(0)
-        .agenerate(["a"])
-        .await
-        .unwrap_err();
+    llm(&server).max_retries(0).agenerate(["a"]).await.unwrap_err();
     assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn used_up_quota_is_not_retried() {
-    let body = bodies::error(
-        "insufficient_quota",
-        "credit_balance_exhausted",
-        "",
-        "no credit",
-    );
+    let body = bodies::error("insufficient_quota", "credit_balance_exhausted", "", "no credit");
     let quota = failing(9, move || {
-        Reply::status(429, body.clone())
-            .header("retry-after-ms", "1")
-            .header("x-should-retry", "true")
+        Reply::status(429, body.clone()).header("retry-after-ms", "1").header("x-should-retry", "true")
     });
     let error = llm(&quota).agenerate(["a"]).await.unwrap_err();
     assert!(error.is_quota_exceeded());
     assert_eq!(quota.requests().len(), 1);
 
     let unpaid = failing(9, || Reply::busy(402));
-    assert!(
-        llm(&unpaid)
-            .agenerate(["a"])
-            .await
-            .unwrap_err()
-            .is_quota_exceeded()
-    );
+    assert!(llm(&unpaid).agenerate(["a"]).await.unwrap_err().is_quota_exceeded());
     assert_eq!(unpaid.requests().len(), 1);
 }
 
@@ -109,9 +83,7 @@ async fn the_server_decides() {
 #[tokio::test]
 async fn an_http_date_is_understood() {
     // Far in the future: given up at once, which shows that it was read.
-    let server = failing(9, || {
-        Reply::status(429, "").header("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")
-    });
+    let server = failing(9, || Reply::status(429, "").header("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"));
     let error = llm(&server).agenerate(["a"]).await.unwrap_err();
     assert!(error.retry_after().is_some());
     assert_eq!(server.requests().len(), 1);

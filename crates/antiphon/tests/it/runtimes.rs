@@ -11,11 +11,7 @@ fn server() -> Server {
 
 fn llm(server: &Server) -> OpenAI {
     // No retries: a connection of a runtime that is gone must not even be tried.
-    OpenAI::new()
-        .base_url(server.url())
-        .model("m")
-        .timeout(PATIENCE)
-        .max_retries(0)
+    OpenAI::new().base_url(server.url()).model("m").timeout(PATIENCE).max_retries(0)
 }
 
 #[test]
@@ -23,10 +19,7 @@ fn a_client_outlives_the_runtimes_it_is_used_on() {
     let server = server();
     let llm = llm(&server);
     for _ in 0..3 {
-        for builder in [
-            &mut Builder::new_current_thread(),
-            &mut Builder::new_multi_thread(),
-        ] {
+        for builder in [&mut Builder::new_current_thread(), &mut Builder::new_multi_thread()] {
             let tokio_runtime = builder.enable_all().build().unwrap();
             for _ in 0..2 {
                 let result = tokio_runtime.block_on(llm.agenerate(["a"])).unwrap();

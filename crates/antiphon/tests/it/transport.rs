@@ -10,18 +10,13 @@ use tokio::sync::Barrier;
 use crate::support::{PATIENCE, Reply, Server};
 
 fn llm(base_url: &str) -> OpenAI {
-    let llm = OpenAI::new()
-        .base_url(base_url)
-        .api_key("sk-test")
-        .model("m");
+    let llm = OpenAI::new().base_url(base_url).api_key("sk-test").model("m");
     llm.timeout(PATIENCE).max_retries(0)
 }
 
 /// Host and port of a base URL.
 fn host(base_url: &str) -> &str {
-    base_url
-        .trim_start_matches("http://")
-        .trim_end_matches("/v1")
+    base_url.trim_start_matches("http://").trim_end_matches("/v1")
 }
 
 fn check(error: &Error, kind: ErrorKind, expected: &str) {
@@ -32,15 +27,9 @@ fn check(error: &Error, kind: ErrorKind, expected: &str) {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // The password shows that the URL is not repeated.
-    let error = llm(&format!("http://me:hunter2@{address}/v1?token=hunter2"))
-        .agenerate(["Hi"])
-        .await
-        .unwrap_err();
+    let error = llm(&format!("http://me:hunter2@{address}/v1?token=hunter2")).agenerate(["Hi"]).await.unwrap_err();
     check(
         &error,
         ErrorKind::Connection,
@@ -61,10 +50,7 @@ async fn reset_before_the_answer() {
     check(
         &error,
         ErrorKind::Connection,
-        &format!(
-            "openai: connection to {} broke before the answer: connection reset [model m]",
-            host(&server.url())
-        ),
+        &format!("openai: connection to {} broke before the answer: connection reset [model m]", host(&server.url())),
     );
 }
 
@@ -73,21 +59,14 @@ async fn closed_in_the_middle_of_the_answer() {
     let server = Server::start(|_| Reply::status(200, "x".repeat(1_000)).cut());
     let error = llm(&server.url()).agenerate(["Hi"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
-    let expected = format!(
-        "openai: connection to {} broke in the middle of the answer: ",
-        host(&server.url())
-    );
+    let expected = format!("openai: connection to {} broke in the middle of the answer: ", host(&server.url()));
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn no_answer_in_time() {
     let server = Server::start(|_| Reply::Stall);
-    let error = llm(&server.url())
-        .timeout(Duration::from_millis(50))
-        .agenerate(["Hi"])
-        .await
-        .unwrap_err();
+    let error = llm(&server.url()).timeout(Duration::from_millis(50)).agenerate(["Hi"]).await.unwrap_err();
     check(
         &error,
         ErrorKind::Timeout,
@@ -114,9 +93,7 @@ async fn dropping_the_future_closes_every_connection() {
     let server = server.await.unwrap();
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
-    tokio::task::spawn_blocking(move || (0..3).for_each(|_| server.wait_for_hang_up()))
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(move || (0..3).for_each(|_| server.wait_for_hang_up())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

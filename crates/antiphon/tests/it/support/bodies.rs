@@ -16,8 +16,7 @@ pub(crate) fn completion(request: &Request) -> Value {
         for k in 0..n {
             let text = format!("{} {k}", prompt.as_str().unwrap());
             let index = choices.len();
-            let choice =
-                json!({ "text": text, "index": index, "logprobs": null, "finish_reason": "stop" });
+            let choice = json!({ "text": text, "index": index, "logprobs": null, "finish_reason": "stop" });
             choices.push(choice);
         }
     }
@@ -38,8 +37,7 @@ pub(crate) fn chat(request: &Request) -> Value {
     let n = request.body["n"].as_u64().unwrap_or(1);
     let choices: Vec<_> = (0..n)
         .map(|k| {
-            let message =
-                json!({ "role": "assistant", "content": format!("{last} {k}"), "refusal": null });
+            let message = json!({ "role": "assistant", "content": format!("{last} {k}"), "refusal": null });
             json!({ "index": k, "message": message, "logprobs": null, "finish_reason": "stop" })
         })
         .collect();

@@ -31,10 +31,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|it| it.0 == name)
-            .map(|it| it.1.as_str())
+        self.headers.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
     }
 }
 
@@ -70,10 +67,7 @@ impl Server {
         let (address_sender, address) = mpsc::channel();
         let served = Arc::clone(&state);
         thread::spawn(move || {
-            let tokio_runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let tokio_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             tokio_runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 address_sender.send(listener.local_addr().unwrap()).unwrap();
@@ -84,13 +78,7 @@ impl Server {
             });
         });
         let address = address.recv().unwrap();
-        Self {
-            address,
-            state,
-            hang_ups: Mutex::new(hang_ups),
-            arrivals: Mutex::new(arrivals),
-            _stop: stop,
-        }
+        Self { address, state, hang_ups: Mutex::new(hang_ups), arrivals: Mutex::new(arrivals), _stop: stop }
     }
 
     /// Base URL with `/v1`.
@@ -112,20 +100,12 @@ impl Server {
 
     /// Waits for one more request.
     pub(crate) fn wait_for_request(&self) {
-        self.arrivals
-            .lock()
-            .unwrap()
-            .recv_timeout(PATIENCE)
-            .expect("no request came");
+        self.arrivals.lock().unwrap().recv_timeout(PATIENCE).expect("no request came");
     }
 
     /// Waits until a client closes a connection on which it waits for an answer.
     pub(crate) fn wait_for_hang_up(&self) {
-        self.hang_ups
-            .lock()
-            .unwrap()
-            .recv_timeout(PATIENCE)
-            .expect("no connection was closed");
+        self.hang_ups.lock().unwrap().recv_timeout(PATIENCE).expect("no connection was closed");
     }
 }
 
@@ -149,21 +129,11 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         // The test may not listen.
         let _ = state.arrivals.send(());
         match reply {
-            Reply::Answer {
-                head,
-                body,
-                cut,
-                after,
-            } => {
+            Reply::Answer { head, body, cut, after } => {
                 if let Some(barrier) = after {
                     barrier.wait().await;
                 }
-                if stream
-                    .write_all(&[head.as_bytes(), &body].concat())
-                    .await
-                    .is_err()
-                    || cut
-                {
+                if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() || cut {
                     return;
                 }
             }
@@ -201,15 +171,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
-    let mut request = Request {
-        number: 0,
-        path,
-        headers,
-        body: Value::Null,
-    };
-    let length: usize = request
-        .header("content-length")
-        .map_or(0, |it| it.parse().unwrap());
+    let mut request = Request { number: 0, path, headers, body: Value::Null };
+    let length: usize = request.header("content-length").map_or(0, |it| it.parse().unwrap());
     while buffer.len() < length {
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;

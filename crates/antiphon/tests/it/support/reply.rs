@@ -29,16 +29,8 @@ impl Reply {
 
     pub(crate) fn status(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        Self::Answer {
-            head,
-            body,
-            cut: false,
-            after: None,
-        }
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+        Self::Answer { head, body, cut: false, after: None }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -67,10 +59,6 @@ impl Reply {
 
     /// An error that asks for a retry soon.
     pub(crate) fn busy(status: u16) -> Self {
-        Self::status(
-            status,
-            r#"{"error":{"message":"busy","type":"server_error"}}"#,
-        )
-        .header("retry-after-ms", "1")
+        Self::status(status, r#"{"error":{"message":"busy","type":"server_error"}}"#).header("retry-after-ms", "1")
     }
 }

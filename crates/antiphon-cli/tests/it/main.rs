@@ -1,0 +1,4 @@
+#[test]
+fn x() {
+    let _ = env!("CARGO_BIN_EXE_antiphon");
+}

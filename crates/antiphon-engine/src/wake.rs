@@ -1,0 +1,52 @@
+//! What reaches the supervisor from front ends, what it tells about start-up, and what it waits for.
+
+use antiphon_channel::Completions;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::child_link::{ChildLink, ChildWake};
+use crate::event::Event;
+use crate::run::Run;
+
+/// What front ends ask for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Execute { code: String, events: mpsc::Sender<Event> },
+    Reply(String),
+    Interrupt,
+    Complete { code: String, position: usize, answer: oneshot::Sender<Completions> },
+    Inspect { code: String, position: usize, answer: oneshot::Sender<Option<(String, String)>> },
+    Shutdown,
+}
+
+/// What start-up has come to.
+#[derive(Debug)]
+pub(crate) enum Startup {
+    Compiling(String),
+    Ready,
+    Failed(String),
+}
+
+/// Waits for a child, if there is one.
+pub(crate) async fn wake(child: Option<&ChildLink>) -> ChildWake {
+    match child {
+        Some(child) => child.wake().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Hands over an event of a run, if there is one.
+pub(crate) async fn deliver(run: Option<&mut Run>) {
+    match run {
+        Some(run) => run.deliver().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a point in time, if there is one.
+pub(crate) async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
