@@ -4,12 +4,10 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use antiphon_channel::FromCell;
+use antiphon_channel::{Display, FromCell};
 use serde_json::{Map, Value};
 
 use crate::{channel, stdout};
-
-pub use antiphon_channel::Display;
 
 /// HTML source.
 #[derive(Clone, Debug, PartialEq, Eq)]

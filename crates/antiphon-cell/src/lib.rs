@@ -25,7 +25,7 @@ mod stdout;
 #[doc(hidden)]
 pub use error_report::__report_line;
 
-pub use display::{Display, DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
+pub use display::{DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
 pub use result::{EvcxrDisplay, PlainResults};
 
 pub use tokio::*;

@@ -128,17 +128,6 @@ pub enum FromHost {
 pub struct Executed {
     /// Output of evcxr commands (`:vars`, `:help`, `!shell`), by MIME type.
     pub content: Map<String, Value>,
-    /// Variables that exist now.
-    pub variables: Vec<Variable>,
-}
-
-/// A variable of the session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variable {
-    /// Its name.
-    pub name: String,
-    /// Its type, as evcxr stores it.
-    pub type_name: String,
 }
 
 /// Why an evaluation did not succeed.

@@ -23,6 +23,9 @@ use crate::wake::{Command, Startup};
 
 /// Compiling the preload may take this long on a slow machine.
 const PREBUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// How often an engine looks whether another process has built the preload. A lock is waited for by a thread, which
+/// could not be given up on Ctrl-C.
+const PRELOAD_POLL: Duration = Duration::from_millis(100);
 /// Events that wait for the front end before the engine stops reading the cell's output.
 const EVENTS: usize = 64;
 
@@ -63,35 +66,26 @@ impl Engine {
     }
 
     async fn start_once(options: &Options, reason: &str, progress: ProgressFn<'_>) -> (bool, Result<Self, Error>) {
-        let opened = tokio::task::block_in_place(|| {
-            let working_dir = match &options.working_dir {
-                Some(folder) => folder.clone(),
-                None => std::env::current_dir().map_err(Error::system("find the current folder"))?,
-            };
-            let working_dir =
-                working_dir.canonicalize().map_err(Error::file("find the folder", working_dir.as_path()))?;
-            let program = match &options.program {
-                Some(program) => program.clone(),
-                None => std::env::current_exe().map_err(Error::system("find this program"))?,
-            };
-            let toolchain = Toolchain::find(&working_dir)?;
-            let cache_dir = options.cache_dir.clone().unwrap_or_else(cache_dir);
-            let preload = Preload::open(&cache_dir, &toolchain, progress)?;
-            let session = Session::create(&cache_dir, &preload, &program)?;
-            let preload_sources = preload.sources();
-            let env = options.env.clone();
-            let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env };
-            Ok((preload, command))
-        });
-        match opened {
-            Ok((preload, command)) => {
-                let cold = preload.is_cold();
-                if cold {
-                    progress(Progress::BuildingPreload { reason: reason.to_owned() });
+        let mut announced = false;
+        loop {
+            let cloned = options.clone();
+            let opened = tokio::task::spawn_blocking(move || open(cloned)).await;
+            match opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+                Ok(Some((preload, command))) => {
+                    let cold = preload.is_cold();
+                    if cold {
+                        progress(Progress::BuildingPreload { reason: reason.to_owned() });
+                    }
+                    return (cold, Self::launch(options, preload, command, progress).await);
                 }
-                (cold, Self::launch(options, preload, command, progress).await)
+                Ok(None) => {
+                    if !std::mem::replace(&mut announced, true) {
+                        progress(Progress::WaitingForPreload);
+                    }
+                    tokio::time::sleep(PRELOAD_POLL).await;
+                }
+                Err(error) => return (true, Err(error)),
             }
-            Err(error) => (true, Err(error)),
         }
     }
 
@@ -128,7 +122,7 @@ impl Engine {
             }
             return Err(error);
         }
-        let completed = if cold { tokio::task::block_in_place(|| preload.complete(&context_dir)) } else { Ok(()) };
+        let completed = if cold { preload.complete(&context_dir) } else { Ok(()) };
         let engine = Self { commands: commands_tx, supervisor, toolchain, _preload: preload };
         if let Err(error) = completed {
             engine.shutdown().await;
@@ -242,6 +236,26 @@ impl Interrupter {
     pub async fn interrupt(&self) {
         let _ = self.commands.send(Command::Interrupt).await;
     }
+}
+
+/// Finds what a session needs and makes its folder; `None` while another process builds the preload.
+fn open(options: Options) -> Result<Option<(Preload, HostCommand)>, Error> {
+    let working_dir = match options.working_dir {
+        Some(folder) => folder,
+        None => std::env::current_dir().map_err(Error::system("find the current folder"))?,
+    };
+    let working_dir = working_dir.canonicalize().map_err(Error::file("find the folder", working_dir.as_path()))?;
+    let program = match options.program {
+        Some(program) => program,
+        None => std::env::current_exe().map_err(Error::system("find this program"))?,
+    };
+    let toolchain = Toolchain::find(&working_dir)?;
+    let cache_dir = options.cache_dir.unwrap_or_else(cache_dir);
+    let Some(preload) = Preload::open(&cache_dir, &toolchain)? else { return Ok(None) };
+    let session = Session::create(&cache_dir, &preload, &program)?;
+    let preload_sources = preload.sources();
+    let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env: options.env };
+    Ok(Some((preload, command)))
 }
 
 async fn wait_until_ready(

@@ -14,8 +14,8 @@ use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION, ToHost, Variable,
-    read_frame, write_frame,
+    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame,
+    write_frame,
 };
 use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
@@ -233,7 +233,7 @@ impl Host {
             }
         }
         let executed = self.evaluate(&code)?;
-        Ok(if executed.content.is_empty() { Executed { content: cleared.content, ..executed } } else { executed })
+        Ok(if executed.content.is_empty() { cleared } else { executed })
     }
 
     fn clear(&mut self) -> Result<Executed, ExecuteError> {
@@ -252,25 +252,13 @@ impl Host {
             },
         };
         match guarded(|| context.execute_with_callbacks(code, &mut callbacks)) {
-            Ok(Ok(outputs)) => Ok(self.executed(outputs)),
+            Ok(Ok(outputs)) => Ok(executed(outputs)),
             Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
             Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
                 Err(ExecuteError::ChildDied { message, lost_variables: before })
             }
             Ok(Err(error)) => Err(ExecuteError::Other { message: error.to_string() }),
             Err(message) => Err(ExecuteError::EvaluatorPanicked { message }),
-        }
-    }
-
-    fn executed(&self, outputs: EvalOutputs) -> Executed {
-        let content = outputs.content_by_mime_type.into_iter();
-        Executed {
-            content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect(),
-            variables: self
-                .context
-                .variables_and_types()
-                .map(|(name, type_name)| Variable { name: name.to_owned(), type_name: type_name.to_owned() })
-                .collect(),
         }
     }
 
@@ -283,6 +271,11 @@ impl Host {
         });
         Some(Completions { items: items.collect(), start: found.start_offset, end: found.end_offset })
     }
+}
+
+fn executed(outputs: EvalOutputs) -> Executed {
+    let content = outputs.content_by_mime_type.into_iter();
+    Executed { content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect() }
 }
 
 /// The commands at the head of a cell, as evcxr finds them.

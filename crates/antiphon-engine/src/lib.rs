@@ -34,7 +34,7 @@ mod traceback;
 mod tree;
 mod wake;
 
-pub use antiphon_channel::{Completion, Completions, Display, Variable};
+pub use antiphon_channel::{Completion, Completions, Display};
 pub use engine::{Engine, Execution, Interrupter};
 pub use error::{Error, ErrorKind};
 pub use event::{CellError, End, Event};

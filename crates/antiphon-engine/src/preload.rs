@@ -21,7 +21,6 @@ use semver::Version;
 
 use crate::dependencies;
 use crate::error::Error;
-use crate::options::{Progress, ProgressFn};
 use crate::session::CARGO_CONFIG;
 use crate::toolchain::Toolchain;
 use crate::tree;
@@ -59,42 +58,36 @@ pub struct Preload {
 }
 
 impl Preload {
-    /// Opens the preload, and waits for another process that builds it.
-    pub(crate) fn open(cache_dir: &Path, toolchain: &Toolchain, progress: ProgressFn<'_>) -> Result<Self, Error> {
+    /// Opens the preload; `None` while another process builds it.
+    pub(crate) fn open(cache_dir: &Path, toolchain: &Toolchain) -> Result<Option<Self>, Error> {
         let folder = folder(cache_dir, toolchain);
         let lock_path = folder.with_extension("lock");
         let parent = cache_dir.join("preload");
         fs::create_dir_all(&parent).map_err(Error::file("create", &parent))?;
-        let lock =
-            File::options().create(true).append(true).open(&lock_path).map_err(Error::file("open", &lock_path))?;
-        let locking = |result: std::io::Result<()>| result.map_err(Error::file("lock", &lock_path));
-        loop {
-            match lock.try_lock_shared() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    progress(Progress::WaitingForPreload);
-                    locking(lock.lock_shared())?;
-                }
-                Err(TryLockError::Error(error)) => locking(Err(error))?,
-            }
-            let complete = folder.join(COMPLETE);
-            if complete.is_file() {
-                // Its age says when it was used last.
-                let _ =
-                    File::options().append(true).open(&complete).and_then(|file| file.set_modified(SystemTime::now()));
-                return Ok(Self { folder, lock, cold: false });
-            }
-            locking(lock.unlock())?;
-            if lock.try_lock().is_ok() {
-                if complete.is_file() {
-                    locking(lock.unlock())?;
-                    continue;
-                }
-                let preload = Self { folder, lock, cold: true };
-                preload.write_sources()?;
-                return Ok(preload);
-            }
+        let lock = File::options().create(true).append(true).open(&lock_path);
+        let lock = lock.map_err(Error::file("open", &lock_path))?;
+        let locked = |result: Result<(), TryLockError>| match result {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(Error::file("lock", &lock_path)(error)),
+        };
+        if !locked(lock.try_lock_shared())? {
+            return Ok(None);
         }
+        let complete = folder.join(COMPLETE);
+        if complete.is_file() {
+            // Its age says when it was used last.
+            let _ = File::options().append(true).open(&complete).and_then(|file| file.set_modified(SystemTime::now()));
+            return Ok(Some(Self { folder, lock, cold: false }));
+        }
+        lock.unlock().map_err(Error::file("lock", &lock_path))?;
+        // Between the two locks another process may have begun to build it, or have built it.
+        if !locked(lock.try_lock())? || complete.is_file() {
+            return Ok(None);
+        }
+        let preload = Self { folder, lock, cold: true };
+        preload.write_sources()?;
+        Ok(Some(preload))
     }
 
     /// Whether it must be built.

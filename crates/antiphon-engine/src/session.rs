@@ -197,11 +197,10 @@ impl StockSession {
     /// No fit compiler, no preload, or a folder that cannot be written.
     pub fn create(cache_dir: &Path, working_dir: &Path, program: &Path) -> Result<Self, Error> {
         let toolchain = Toolchain::find(working_dir)?;
-        let preload = Preload::open(cache_dir, &toolchain, &mut |_| {})?;
-        if preload.is_cold() {
+        let preload = Preload::open(cache_dir, &toolchain)?.filter(|preload| !preload.is_cold()).ok_or_else(|| {
             let message = "it is not built yet".to_owned();
-            return Err(ErrorKind::PreloadFailed { path: preload.sources(), message }.into());
-        }
+            ErrorKind::PreloadFailed { path: cache_dir.join("preload"), message }
+        })?;
         let session = Session::create(cache_dir, &preload, program)?;
         // evcxr's own start-up file: one `:dep` for each line, then the prelude.
         let path = session.folder.join("evcxr.toml");

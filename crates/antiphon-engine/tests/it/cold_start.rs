@@ -169,9 +169,14 @@ fn the_evaluator_is_replaced_when_it_dies() {
     // The new one is as good as the old one: it can be interrupted, and it goes without a trace.
     let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
     running.cut().0.failed("Cancelled");
-    // Between cells.
-    t.tag().host().kill();
-    t.cell("2").gives("2");
+    // Between cells: the next one is told.
+    let host = t.tag().host();
+    host.kill();
+    eventually("another evaluator", Duration::from_secs(10), || {
+        t.tag().hosts().iter().any(|process| process.pid != host.pid)
+    });
+    let shown = t.cell("2").gives("2");
+    assert!(shown.notes().iter().any(|note| note.contains("lost")), "{:?}", shown.notes());
     let tag = t.tag().clone();
     t.shutdown();
     assert!(!folder.exists());

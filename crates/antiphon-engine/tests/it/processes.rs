@@ -40,12 +40,16 @@ impl Tag {
 
     /// The process that owns evcxr.
     pub(crate) fn host(&self) -> Process {
-        let is_host = |process: &Process| process.variable("ANTIPHON_ROLE") == Some("host");
-        // Tools that the host runs inherit the role, but have arguments.
-        let hosts: Vec<Process> =
-            self.processes().into_iter().filter(|process| is_host(process) && process.has_no_arguments()).collect();
+        let hosts = self.hosts();
         assert_eq!(hosts.len(), 1, "{hosts:#?}");
         hosts.into_iter().next().unwrap()
+    }
+
+    /// The processes that own evcxr: one, but for a moment.
+    pub(crate) fn hosts(&self) -> Vec<Process> {
+        let is_host = |process: &Process| process.variable("ANTIPHON_ROLE") == Some("host");
+        // Tools that the host runs inherit the role, but have arguments.
+        self.processes().into_iter().filter(|process| is_host(process) && process.has_no_arguments()).collect()
     }
 
     /// Cargo and compilers.

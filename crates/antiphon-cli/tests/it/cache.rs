@@ -1,0 +1,69 @@
+//! The folder of preloads and sessions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::notebook::cell;
+use crate::run::default_cache;
+use crate::workspace::Workspace;
+
+#[test]
+fn a_cache_that_cannot_be_written() {
+    let workspace = Workspace::new();
+    workspace.notebook("good.ipynb", [cell("println!(\"must not run\");")]);
+    let file = workspace.write("file", "in the way");
+    for cache in [Path::new("/proc/nope"), &file, &file.join("below")] {
+        let run = workspace.antiphon(["run", "good.ipynb"]).cache(cache).run().code(6);
+        let hint = run.one_error(&[&cache.display().to_string()]);
+        assert!(hint.is_some_and(|hint| hint.contains("ANTIPHON_CACHE_DIR")), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
+fn a_relative_path_of_a_cache_is_relative_to_the_current_folder() {
+    let workspace = Workspace::new();
+    let notebook = workspace.notebook("cache.ipynb", [cell("println!(\"{}\", 6 * 7);")]);
+    let cache = default_cache();
+    let parent = cache.parent().unwrap();
+    let arguments = [Path::new("run"), &notebook];
+    let name = cache.file_name().unwrap();
+    let run = workspace.antiphon(arguments).env("ANTIPHON_CACHE_DIR", name).current_dir(parent).run().code(0);
+    assert_eq!(run.stdout, "42\n");
+    assert!(!workspace.path("antiphon").exists());
+}
+
+/// A small disk; unmounted on drop.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: PathBuf) -> Option<Self> {
+        std::fs::create_dir(&folder).unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&folder).output();
+        mount.is_ok_and(|mount| mount.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn a_full_disk_leaves_nothing_half_built() {
+    let workspace = Workspace::new();
+    workspace.notebook("good.ipynb", [cell("println!(\"must not run\");")]);
+    let Some(disk) = SmallDisk::mount(workspace.path("disk")) else {
+        eprintln!("SKIPPED: a tmpfs cannot be mounted here");
+        return;
+    };
+    let run = workspace.antiphon(["run", "--output-dir", "out", "good.ipynb"]).cache(&disk.0).run().code(6);
+    let hint = run.one_error(&["No space left on device"]);
+    assert!(hint.is_some_and(|hint| hint.contains("free some space")), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    let preloads = std::fs::read_dir(disk.0.join("preload")).unwrap().map(|entry| entry.unwrap().path());
+    let folders: Vec<PathBuf> = preloads.filter(|path| path.is_dir()).collect();
+    assert_eq!(folders, <[PathBuf; 0]>::default());
+}
