@@ -11,12 +11,15 @@ pub(crate) static RUNTIME: Lazy<tokio::runtime::Runtime> = Lazy::new(|| {
     panic_report::install_hook();
     stdout::start_flusher();
     antiphon::blocking::set_blocking_executor(cell::block_until_done);
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .thread_name("antiphon-worker")
         .enable_all()
         .build()
-        .expect("the operating system gives this process its threads")
+        .expect("the operating system gives this process its threads");
+    // While the session starts nobody waits for this; in the first call somebody would.
+    drop(runtime.spawn_blocking(antiphon::warm_up));
+    runtime
 });
 
 fn worker_threads() -> usize {

@@ -61,7 +61,8 @@ pub(crate) fn manifest_entries(crates: &Path) -> String {
 }
 
 fn entry(krate: &Preloaded, crates: &Path) -> String {
-    krate.entry.replace("{crates}", &crates.display().to_string())
+    let crates = crates.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    krate.entry.replace("{crates}", &crates)
 }
 
 /// Whether a manifest asks for nothing but the preload's own entries, which need no check.

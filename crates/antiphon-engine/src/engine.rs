@@ -53,30 +53,38 @@ impl Engine {
     /// Dropping the future ends what it started.
     pub async fn start(options: Options, progress: ProgressFn<'_>) -> Result<Self, Error> {
         let mut reason = "first use with this compiler and version";
+        let mut tried_again = false;
         loop {
-            let (was_cold, result) = Self::start_once(&options, reason, progress).await;
-            match result {
-                // A preload that was there but does not work: built by hand, cut short by a full disk, or damaged.
-                Err(error) if !was_cold && matches!(error.kind(), ErrorKind::StartFailed { .. }) => {
-                    reason = "the one that was there does not work";
+            let (preload, result) = Self::start_once(&options, reason, progress).await;
+            match (preload, result) {
+                // With a preload that was there already: an accident, or a preload that is damaged.
+                (Some(preload), Err(error)) if matches!(error.kind(), ErrorKind::StartFailed { .. }) => {
+                    if std::mem::replace(&mut tried_again, true) {
+                        preload.discard();
+                        reason = "the one that was there does not work";
+                    }
                 }
-                result => return result,
+                (_, result) => return result,
             }
         }
     }
 
-    async fn start_once(options: &Options, reason: &str, progress: ProgressFn<'_>) -> (bool, Result<Self, Error>) {
+    /// Also gives back a preload that was there and with which the start failed.
+    async fn start_once(
+        options: &Options,
+        reason: &str,
+        progress: ProgressFn<'_>,
+    ) -> (Option<Preload>, Result<Self, Error>) {
         let mut announced = false;
         loop {
             let cloned = options.clone();
             let opened = tokio::task::spawn_blocking(move || open(cloned)).await;
             match opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
                 Ok(Some((preload, command))) => {
-                    let cold = preload.is_cold();
-                    if cold {
+                    if preload.is_cold() {
                         progress(Progress::BuildingPreload { reason: reason.to_owned() });
                     }
-                    return (cold, Self::launch(options, preload, command, progress).await);
+                    return Self::launch(options, preload, command, progress).await;
                 }
                 Ok(None) => {
                     if !std::mem::replace(&mut announced, true) {
@@ -84,7 +92,7 @@ impl Engine {
                     }
                     tokio::time::sleep(PRELOAD_POLL).await;
                 }
-                Err(error) => return (true, Err(error)),
+                Err(error) => return (None, Err(error)),
             }
         }
     }
@@ -94,41 +102,30 @@ impl Engine {
         mut preload: Preload,
         command: HostCommand,
         progress: ProgressFn<'_>,
-    ) -> Result<Self, Error> {
+    ) -> (Option<Preload>, Result<Self, Error>) {
+        let cold = preload.is_cold();
         let context_dir = command.session.context_dir();
         let toolchain = command.toolchain.clone();
-        let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
-        let (commands_tx, commands) = mpsc::channel(64);
-        let (connections_tx, connections) = mpsc::channel(64);
-        let (startup_tx, mut startup) = mpsc::channel(64);
-        let host = HostProcess::spawn(command)?;
-        let supervisor = Supervisor::new(commands, connections, host, startup_tx, options.interrupt_grace);
-        let supervisor = tokio::spawn(async move {
-            tokio::select! {
-                () = supervisor.run() => {}
-                () = handshake::accept(listener, connections_tx) => {}
-            }
-        });
-        let cold = preload.is_cold();
+        let (mut startup, commands, supervisor) = match spawn(command, options.interrupt_grace) {
+            Ok(spawned) => spawned,
+            Err(error) => return (None, Err(error)),
+        };
         if !cold {
             progress(Progress::Starting);
         }
         let limit = if cold { PREBUILD_LIMIT } else { options.startup_timeout };
         if let Err(error) = wait_until_ready(&mut startup, limit, &preload, progress).await {
-            drop(commands_tx);
+            drop(commands);
             let _ = supervisor.await;
-            if !cold {
-                preload.discard();
-            }
-            return Err(error);
+            return ((!cold).then_some(preload), Err(error));
         }
         let completed = if cold { preload.complete(&context_dir) } else { Ok(()) };
-        let engine = Self { commands: commands_tx, supervisor, toolchain, _preload: preload };
+        let engine = Self { commands, supervisor, toolchain, _preload: preload };
         if let Err(error) = completed {
             engine.shutdown().await;
-            return Err(error);
+            return (None, Err(error));
         }
-        Ok(engine)
+        (None, Ok(engine))
     }
 
     /// The compiler that cells are compiled with.
@@ -256,6 +253,25 @@ fn open(options: Options) -> Result<Option<(Preload, HostCommand)>, Error> {
     let preload_sources = preload.sources();
     let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env: options.env };
     Ok(Some((preload, command)))
+}
+
+type Spawned = (mpsc::Receiver<Startup>, mpsc::Sender<Command>, JoinHandle<()>);
+
+/// Starts the host and the task that supervises it.
+fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Error> {
+    let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
+    let (commands_tx, commands) = mpsc::channel(64);
+    let (connections_tx, connections) = mpsc::channel(64);
+    let (startup_tx, startup) = mpsc::channel(64);
+    let host = HostProcess::spawn(command)?;
+    let supervisor = Supervisor::new(commands, connections, host, startup_tx, interrupt_grace);
+    let supervisor = tokio::spawn(async move {
+        tokio::select! {
+            () = supervisor.run() => {}
+            () = handshake::accept(listener, connections_tx) => {}
+        }
+    });
+    Ok((startup, commands_tx, supervisor))
 }
 
 async fn wait_until_ready(

@@ -55,6 +55,12 @@ pub enum ErrorKind {
         /// Why.
         source: std::io::Error,
     },
+    /// evcxr cannot load cells from such a path.
+    #[error("the path `{}` has a space in it", path.display())]
+    SpaceInPath {
+        /// The path.
+        path: PathBuf,
+    },
     /// The preload does not build.
     #[error("the preload cannot be built in `{}`: {message}", path.display())]
     PreloadFailed {
@@ -117,6 +123,7 @@ impl Error {
             {
                 Some("free some space, or set ANTIPHON_CACHE_DIR to a folder on another disk".to_owned())
             }
+            ErrorKind::SpaceInPath { .. } => Some("set ANTIPHON_CACHE_DIR to a folder without spaces".to_owned()),
             ErrorKind::File { .. } => Some("check the folder, or set ANTIPHON_CACHE_DIR to another one".to_owned()),
             ErrorKind::PreloadFailed { message, .. } if message.contains("No space left") => Some(
                 "free some space (1 GB is enough), or set ANTIPHON_CACHE_DIR to a folder on another disk".to_owned(),

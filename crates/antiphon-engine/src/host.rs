@@ -27,6 +27,8 @@ use crate::{dependencies, diagnostics, preload, process, shim, tree};
 pub(crate) const WORKING_DIR: &str = "ANTIPHON_WORKING_DIR";
 /// `PATH` as cells see it, without the shims.
 pub(crate) const USER_PATH: &str = "ANTIPHON_USER_PATH";
+/// `TMPDIR` as cells see it. What compilers and rust-analyzer leave when they are killed goes with the session.
+pub(crate) const USER_TMPDIR: &str = "ANTIPHON_USER_TMPDIR";
 /// Folder with the preload's sources.
 pub(crate) const PRELOAD_SOURCES: &str = "ANTIPHON_PRELOAD_SOURCES";
 
@@ -98,8 +100,11 @@ fn listen(
             break;
         }
     }
-    if let Some(process) = &*process.lock().unwrap_or_else(PoisonError::into_inner) {
-        let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    // While evcxr waits for the child to end, it holds the handle. The child ends with this process all the same.
+    if let Some(process) = &*process.lock().unwrap_or_else(PoisonError::into_inner)
+        && let Ok(mut child) = process.try_lock()
+    {
+        let _ = child.kill();
     }
     // Usually the engine has removed it; after a SIGKILL nobody else would.
     if let Some(session) = env::var_os(SESSION) {
@@ -144,6 +149,10 @@ impl Host {
         if let Some(home) = env::var_os(shim::USER_CARGO_HOME) {
             child.env("CARGO_HOME", home);
         }
+        match env::var_os(USER_TMPDIR) {
+            Some(folder) => child.env("TMPDIR", folder).env_remove(USER_TMPDIR),
+            None => child.env_remove("TMPDIR"),
+        };
         // evcxr reads `evcxr.toml` from the current folder: ours, not one that happens to lie beside the notebook.
         env::set_current_dir(&session).map_err(|error| error.to_string())?;
         let (context, outputs) = EvalContext::with_subprocess_command(child).map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@
 //! <cache>/preload/<key>/target  what cargo made of them
 //! <cache>/preload/<key>/Cargo.lock
 //! <cache>/preload/<key>/complete    written last
+//! <cache>/preload/<key>/damaged     written when it was found not to work
 //! ```
 //!
 //! The key covers the compiler, the target, the sources, the lock file and the profile, so that a `rustup update` or a
@@ -20,7 +21,7 @@ use std::time::{Duration, SystemTime};
 use semver::Version;
 
 use crate::dependencies;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::session::CARGO_CONFIG;
 use crate::toolchain::Toolchain;
 use crate::tree;
@@ -30,6 +31,7 @@ include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 /// Raised when the layout of the folder changes.
 const FORMAT: u32 = 1;
 const COMPLETE: &str = "complete";
+const DAMAGED: &str = "damaged";
 /// A preload that nobody used for so long is removed.
 const UNUSED_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -61,6 +63,10 @@ impl Preload {
     /// Opens the preload; `None` while another process builds it.
     pub(crate) fn open(cache_dir: &Path, toolchain: &Toolchain) -> Result<Option<Self>, Error> {
         let folder = folder(cache_dir, toolchain);
+        if folder.to_string_lossy().contains(char::is_whitespace) {
+            // evcxr's own protocol separates by spaces.
+            return Err(ErrorKind::SpaceInPath { path: folder }.into());
+        }
         let lock_path = folder.with_extension("lock");
         let parent = cache_dir.join("preload");
         fs::create_dir_all(&parent).map_err(Error::file("create", &parent))?;
@@ -142,9 +148,9 @@ impl Preload {
         Ok(())
     }
 
-    /// Marks it as not built, because it does not work.
+    /// Marks it as one that does not work. Others may be using it, so the next one is built in another folder.
     pub(crate) fn discard(self) {
-        let _ = fs::remove_file(self.folder.join(COMPLETE));
+        let _ = fs::write(self.folder.join(DAMAGED), "");
     }
 
     fn remove_unused(&self) {
@@ -153,7 +159,8 @@ impl Preload {
         };
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
             let used = path.join(COMPLETE).metadata().and_then(|metadata| metadata.modified());
-            let unused = used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > UNUSED_AFTER));
+            let unused = used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > UNUSED_AFTER))
+                || path.join(DAMAGED).is_file();
             let lock_path = path.with_extension("lock");
             if unused && path != self.folder && File::open(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok()) {
                 tree::remove(&path);
@@ -197,5 +204,8 @@ fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
     SOURCES.hash(&mut hasher);
     CARGO_CONFIG.hash(&mut hasher);
     dependencies::manifest_entries(Path::new("")).hash(&mut hasher);
-    cache_dir.join("preload").join(format!("{:016x}", hasher.finish()))
+    let key = hasher.finish();
+    let folders = (0..u32::MAX).map(|generation| cache_dir.join("preload").join(format!("{key:016x}-{generation}")));
+    // A damaged one is removed once nobody uses it; until then its number is taken.
+    folders.into_iter().find(|folder| !folder.join(DAMAGED).is_file()).unwrap_or_default()
 }

@@ -19,6 +19,7 @@ const MERGE_BYTES: usize = 64 << 10;
 
 /// An execution under way.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub(crate) struct Run {
     pub(crate) id: u64,
     pub(crate) code: String,
@@ -34,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) cancelled: bool,
     /// The cell library was compiled anew, and the child was stopped for it.
     pub(crate) preload_rebuilt: bool,
+    /// The last expression's value was shown.
+    has_result: bool,
     /// The end stands at the end of what waits.
     pub(crate) ended: bool,
     /// Content in evcxr's form that may get another MIME type yet.
@@ -54,6 +57,7 @@ impl Run {
             marked: None,
             cancelled: false,
             preload_rebuilt: false,
+            has_result: false,
             ended: false,
             bundle: None,
         }
@@ -87,6 +91,7 @@ impl Run {
 
     pub(crate) fn push(&mut self, event: Event) {
         self.settle_bundle(false);
+        self.has_result |= matches!(&event, Event::Display(display) if display.result);
         push_merged(&mut self.waiting, event);
     }
 
@@ -109,6 +114,7 @@ impl Run {
 
     pub(crate) fn settle_bundle(&mut self, result: bool) {
         if let Some(bundle) = self.bundle.take() {
+            self.has_result |= result;
             self.waiting.push_back(Event::Display(Display { result, ..bundle }));
         }
     }
@@ -179,7 +185,9 @@ impl Run {
                         Value::String(text) => (mime_type.clone(), mime_content(&mime_type, text)),
                         other => (mime_type, other),
                     });
-                    self.push(Event::Display(Display { data: data.collect(), result: true, ..Display::default() }));
+                    // A cell has one result: its last expression's value, if there is one.
+                    let result = !self.has_result;
+                    self.push(Event::Display(Display { data: data.collect(), result, ..Display::default() }));
                 }
                 self.end_of_code(generated)
             }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use antiphon_channel::SESSION;
 
 use crate::error::{Error, ErrorKind};
+use crate::host::USER_TMPDIR;
 use crate::preload::Preload;
 use crate::shim::{self, Tool};
 use crate::toolchain::Toolchain;
@@ -48,7 +49,8 @@ codegen-units = 16
 /// Where preloads and sessions live: `ANTIPHON_CACHE_DIR`, else `antiphon` in the user's cache folder.
 pub fn cache_dir() -> PathBuf {
     let folder = env::var_os(CACHE_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    folder.unwrap_or_else(|| dirs::cache_dir().unwrap_or_else(env::temp_dir).join("antiphon"))
+    let folder = folder.unwrap_or_else(|| dirs::cache_dir().unwrap_or_else(env::temp_dir).join("antiphon"));
+    std::path::absolute(&folder).unwrap_or(folder)
 }
 
 /// A session's folder, removed on drop.
@@ -91,7 +93,9 @@ impl Session {
             tree::write(&path, text).map_err(Error::file("write", path))?;
         }
         let bin = folder.join("bin");
-        fs::create_dir(&bin).map_err(Error::file("create", &bin))?;
+        for folder in [&bin, &folder.join("tmp")] {
+            fs::create_dir(folder).map_err(Error::file("create", folder))?;
+        }
         for (_, name) in Tool::ALL {
             let link = bin.join(name);
             symlink(program, &link).map_err(Error::file("create", link))?;
@@ -140,6 +144,8 @@ impl Session {
             (shim::REAL_RUSTC, toolchain.rustc.clone().into()),
         ];
         env.extend(env::var_os("CARGO_HOME").map(|home| (shim::USER_CARGO_HOME, home)));
+        env.extend(env::var_os("TMPDIR").map(|folder| (USER_TMPDIR, folder)));
+        env.push(("TMPDIR", self.folder.join("tmp").into()));
         env
     }
 }

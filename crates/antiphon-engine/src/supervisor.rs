@@ -326,10 +326,11 @@ impl Supervisor {
         self.child = None;
         self.completions.clear();
         self.inspections.clear();
-        let error = CellError::new("EvaluatorDied", format!("the evaluator's process ended: {message}"))
-            .with_lines(["it is started anew; variables and definitions are lost".to_owned()]);
-        if let Some(run) = self.run.as_mut().filter(|run| !run.ended) {
-            run.fail(error);
+        let what = format!("the evaluator's process ended: {message}");
+        let then = "it is started anew; variables and definitions are lost";
+        match self.run.as_mut().filter(|run| !run.ended) {
+            Some(run) => run.fail(CellError::new("EvaluatorDied", what).with_lines([then.to_owned()])),
+            None => self.stray.push_back(Event::Note(format!("{what}; {then}"))),
         }
         if !self.ready {
             self.tell_startup(Startup::Failed(message)).await;

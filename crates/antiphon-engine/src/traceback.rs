@@ -34,7 +34,10 @@ pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str) -> 
 }
 
 fn find_line(source: &str, text: &str) -> Option<usize> {
-    source.lines().position(|line| line == text).map(|index| index + 1)
+    let whole = source.lines().position(|line| line == text);
+    // Several statements may stand on one line of the cell.
+    let part = || source.lines().position(|line| !text.trim().is_empty() && line.contains(text.trim()));
+    whole.or_else(part).map(|index| index + 1)
 }
 
 fn split_location(location: &str) -> Option<(&str, usize, usize)> {

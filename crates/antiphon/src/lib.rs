@@ -54,6 +54,8 @@ pub use env_vars::EnvVars;
 pub use error::{Error, ErrorKind};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{Anthropic, ChatOpenAI, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use transport::warm_up;
+
 pub use result::{Generation, LlmOutput, LlmResult, TokenUsage};
 
 /// Futures and threads carry these types about; a change that forbids it must not compile.

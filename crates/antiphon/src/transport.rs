@@ -23,6 +23,15 @@ use crate::secret::Secret;
 /// Time for one try to connect, as in the providers' own clients.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Builds what the first call in the current tokio runtime would build: the HTTP client, with its TLS roots, some tens of
+/// milliseconds. For hosts that have a moment to spare before that; outside a runtime it does nothing.
+pub fn warm_up() {
+    for url in ["https://api.openai.com", "http://127.0.0.1"] {
+        // A failure shows in the call that needs the client.
+        let _ = Url::parse(url).map(|url| client::for_current_runtime(&url));
+    }
+}
+
 /// A provider's server as one call uses it: all settings looked up and checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
 
 use crate::notebook::cell;
 use crate::run::default_cache;
@@ -33,6 +36,44 @@ fn a_relative_path_of_a_cache_is_relative_to_the_current_folder() {
     assert!(!workspace.path("antiphon").exists());
 }
 
+#[test]
+fn an_evaluator_that_dies_at_the_start_costs_nobody_the_preload() {
+    let workspace = Workspace::new();
+    workspace
+        .notebook("first.ipynb", [cell("println!(\"waiting\"); tokio::time::sleep(Duration::from_secs(600)).await;")]);
+    // It uses the preload for as long as it runs.
+    let mut first = workspace.antiphon(["run", "first.ipynb"]).start();
+    first.until_stdout("waiting\n");
+
+    let other = Workspace::new();
+    other.notebook("second.ipynb", [cell("println!(\"{}\", 6 * 7);")]);
+    let second = other.antiphon(["run", "second.ipynb"]).start();
+    let host = second.until_process(|process| process.variable("ANTIPHON_ROLE") == Some("host"));
+    // As the kernel does when memory is short.
+    host.kill();
+    let second = second.finish_within(Duration::from_secs(60));
+    match second.status.code() {
+        Some(0) => assert_eq!(second.stdout, "42\n"),
+        _ => drop(second.code(6).one_error(&["ended"])),
+    }
+    let doctor = other.antiphon(["doctor"]).run().code(0);
+    assert!(doctor.stdout.contains("ready in"), "{}", doctor.stdout);
+    first.end_by(Signal::TERM, Duration::from_secs(10)).code(130);
+}
+
+#[test]
+fn any_path_of_a_cache_will_do() {
+    let workspace = Workspace::new();
+    workspace.notebook("cache.ipynb", [cell("println!(\"{}\", 6 * 7);")]);
+    // Spaces, quotes, and too long for a socket.
+    let cache = workspace.path(&format!("caf\u{e9} \"{}\"", "long".repeat(25)));
+    let run = workspace.antiphon(["run", "cache.ipynb"]).cache(&cache).run().code(0);
+    assert_eq!(run.stdout, "42\n");
+    assert!(run.stderr.starts_with("building the preload, once ("), "{}", run.stderr);
+    let doctor = workspace.antiphon(["doctor"]).cache(&cache).run().code(0);
+    assert!(doctor.stdout.contains("ready in"), "{}", doctor.stdout);
+}
+
 /// A small disk; unmounted on drop.
 struct SmallDisk(PathBuf);
 
@@ -55,7 +96,7 @@ impl Drop for SmallDisk {
 fn a_full_disk_leaves_nothing_half_built() {
     let workspace = Workspace::new();
     workspace.notebook("good.ipynb", [cell("println!(\"must not run\");")]);
-    let Some(disk) = SmallDisk::mount(workspace.path("disk")) else {
+    let Some(disk) = SmallDisk::mount(workspace.beside("disk")) else {
         eprintln!("SKIPPED: a tmpfs cannot be mounted here");
         return;
     };

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
+
 /// Variable that marks a run's processes: everything that it starts inherits it, also what outlives its parent.
 pub(crate) const MARK: &str = "ANTIPHON_CLI_TEST";
 
 /// A process that bears a mark.
 #[derive(Debug)]
 pub(crate) struct Process {
+    pid: i32,
     pub(crate) command: String,
     environment: Vec<String>,
 }
@@ -24,7 +27,11 @@ impl Process {
             let parts = bytes.split(|&byte| byte == 0);
             Some(parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect())
         };
-        Some(Self { command: strings("cmdline")?.join(" "), environment: strings("environ")? })
+        Some(Self { pid, command: strings("cmdline")?.join(" "), environment: strings("environ")? })
+    }
+
+    pub(crate) fn kill(&self) {
+        rustix::process::kill_process(Pid::from_raw(self.pid).unwrap(), Signal::KILL).unwrap();
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {

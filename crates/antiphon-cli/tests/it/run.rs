@@ -167,9 +167,15 @@ impl Running {
 
     /// Sends a signal that must end it within a time.
     #[track_caller]
-    pub(crate) fn end_by(mut self, signal: Signal, limit: Duration) -> Finished {
-        self.deadline = Instant::now() + limit;
+    pub(crate) fn end_by(self, signal: Signal, limit: Duration) -> Finished {
         self.signal(signal);
+        self.finish_within(limit)
+    }
+
+    /// As [`Running::finish`], with a limit of its own.
+    #[track_caller]
+    pub(crate) fn finish_within(mut self, limit: Duration) -> Finished {
+        self.deadline = Instant::now() + limit;
         self.finish()
     }
 

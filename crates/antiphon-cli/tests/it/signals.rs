@@ -89,24 +89,34 @@ fn ctrl_c_while_the_engine_starts() {
     }
 }
 
+/// A constant that takes the compiler hours.
+const SLOW: &str = "\
+const fn count(to: u64) -> u64 { let mut sum = 0u64; let mut i = 0; while i < to { sum ^= i; i += 1; } sum }
+#[allow(long_running_const_eval)]
+const SLOW: u64 = count(u64::MAX);
+println!(\"{SLOW}\");";
+
 #[test]
 fn ctrl_c_while_a_cell_compiles() {
     let workspace = Workspace::new();
-    let cells = [
-        cell("println!(\"ready\");"),
-        cell("macro_rules! slow { ($($x:tt)*) => { $(let _ = $x;)* } }\nlet slow = 1;"),
-        cell(NEVER),
-    ];
-    workspace.notebook("good.ipynb", cells);
-    let mut run = workspace.antiphon(["run", "--in-place", "good.ipynb"]).start();
-    run.until_stderr("[1/3]");
-    run.until_process(|process| process.command.contains("--crate-name ctx"));
-    run.end_by(Signal::INT, LIMIT).code(130);
+    workspace.notebook("slow.ipynb", [cell("println!(\"ready\");"), cell(SLOW), cell(NEVER)]);
+    let mut slow = workspace.antiphon(["run", "--in-place", "slow.ipynb"]).start();
+    slow.until_stderr("[1/3]");
+    slow.until_process(|process| process.command.contains("--crate-name ctx"));
+
+    // Compilers of one run do not hold up another.
+    let other = Workspace::new();
+    other.notebook("quick.ipynb", [cell("println!(\"quick\");")]);
+    let quick = other.antiphon(["run", "quick.ipynb"]).run().code(0);
+    assert_eq!(quick.stdout, "quick\n");
+
+    let finished = slow.end_by(Signal::INT, LIMIT).code(130);
+    assert!(finished.stderr.contains("interrupted; 1 cell was not run"), "{}", finished.stderr);
 }
 
 /// Folders in a cache's folder of preloads.
 fn preloads(workspace: &Workspace) -> Vec<String> {
-    let entries = fs::read_dir(workspace.path("cache/preload")).unwrap().map(Result::unwrap);
+    let entries = fs::read_dir(workspace.beside("cache/preload")).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.path().is_dir());
     folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
@@ -115,7 +125,7 @@ fn preloads(workspace: &Workspace) -> Vec<String> {
 fn ctrl_c_while_the_preload_is_built() {
     let workspace = Workspace::new();
     workspace.notebook("good.ipynb", [cell(NEVER)]);
-    let cache = workspace.path("cache");
+    let cache = workspace.beside("cache");
     let start = || workspace.antiphon(["run", "good.ipynb"]).cache(&cache).start();
 
     // Killed, it cannot remove what is half-built; the next one does.
@@ -133,8 +143,8 @@ fn ctrl_c_while_the_preload_is_built() {
     }
 
     // Another process builds it.
-    let locks = fs::read_dir(cache.join("preload")).unwrap().map(|entry| entry.unwrap().path());
-    let lock = locks.filter(|path| path.extension().is_some_and(|extension| extension == "lock")).next().unwrap();
+    let mut locks = fs::read_dir(cache.join("preload")).unwrap().map(|entry| entry.unwrap().path());
+    let lock = locks.find(|path| path.extension().is_some_and(|extension| extension == "lock")).unwrap();
     let lock = File::options().append(true).open(lock).unwrap();
     lock.lock().unwrap();
     let mut run = start();

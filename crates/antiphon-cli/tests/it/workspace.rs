@@ -39,6 +39,11 @@ impl Workspace {
         self.folder.join(name)
     }
 
+    /// A path beside that folder, without anything unusual in it.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.with_file_name(name)
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

@@ -33,6 +33,10 @@ fn find(folder: &Path, name: &str) -> Vec<PathBuf> {
     found
 }
 
+fn builds(steps: &[Progress]) -> bool {
+    steps.iter().any(|step| matches!(step, Progress::BuildingPreload { .. }))
+}
+
 /// Options with a cache of one's own.
 fn options_with(cache_dir: &Path) -> (Options, Tag) {
     let (mut options, tag) = options();
@@ -75,7 +79,8 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
             assert!(done <= total, "{step:?}");
         }
     }
-    assert_eq!(waiter, [Progress::WaitingForPreload, Progress::Starting]);
+    assert_eq!(waiter.first(), Some(&Progress::WaitingForPreload));
+    assert!(!builds(&waiter), "{waiter:?}");
     let (first, second) = (Session::new(first_engine, first.1), Session::new(second_engine, second.1));
     first.cell("tokio::spawn(async { 1 }).await?").gives("1");
     second.cell("tokio::spawn(async { 2 }).await?").gives("2");
@@ -95,14 +100,14 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
     }
     let (options, tag) = options_with(cache.path());
     let (engine, steps) = start(options);
-    assert!(steps.iter().any(|step| matches!(step, Progress::BuildingPreload { .. })), "{steps:?}");
+    assert!(builds(&steps), "{steps:?}");
     let t = Session::new(engine, tag);
     t.cell("tokio::spawn(async { 3 }).await?").gives("3");
     t.shutdown();
     assert_eq!(names(&sessions), BTreeSet::new());
     assert_eq!(names(&preload).len(), 2, "{:?}", names(&preload));
     let (engine, steps) = start(options_with(cache.path()).0);
-    assert_eq!(steps, [Progress::Starting]);
+    assert!(!builds(&steps), "{steps:?}");
     within(BUILD_LIMIT, "shutting down", engine.shutdown());
 }
 

@@ -2,7 +2,7 @@
 
 use antiphon_engine::Progress;
 
-use crate::support::{BUILD_LIMIT, options, own_session, session, start};
+use crate::support::{BUILD_LIMIT, Session, options, own_session, session, start};
 
 #[test]
 fn a_crate_that_uses_tokio_shares_the_runtime() {
@@ -75,13 +75,15 @@ let server = tokio::spawn(async move { axum::serve(listener, router).await });",
     // The runtime, the models and the interrupts are those of the new library.
     t.cell("OpenAI::new().agenerate([\"hi\"]).await?.generations.len()").gives("1");
     let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
-    running.cut().0.failed("Cancelled");
+    let shown = running.cut().0.failed("Cancelled");
+    assert_eq!(shown.lost(), [""; 0], "{}", shown.traceback());
     t.cell("server.is_finished()").gives("false");
     t.shutdown();
     // The preload that other sessions use is as it was.
-    let (engine, steps) = start(options().0);
-    assert_eq!(steps, [Progress::Starting]);
-    let t = crate::support::Session::new(engine, options().1);
+    let (options, tag) = options();
+    let (engine, steps) = start(options);
+    assert!(!steps.iter().any(|step| matches!(step, Progress::BuildingPreload { .. })), "{steps:?}");
+    let t = Session::new(engine, tag);
     t.cell("tokio::spawn(async { 3 }).await?").gives("3");
     t.shutdown();
 }

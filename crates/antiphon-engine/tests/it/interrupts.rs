@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use antiphon_sim::{Latency, Sim};
 
-use crate::support::{eventually, own_session, session, start_sim, within};
+use crate::support::{ENDLESS_COMPILATION, eventually, own_session, session, start_sim, within};
 
 /// Ends come within some 10 ms; a busy machine may take longer.
 const PROMPT: Duration = Duration::from_secs(1);
@@ -114,11 +114,8 @@ fn a_wait_for_input_is_cut() {
 fn a_compilation_is_cut_with_its_compilers() {
     let t = own_session(|_| {});
     t.cell("let kept = 1;").shows_nothing();
-    let endless = "#[allow(long_running_const_eval)]
-const ENDLESS: u64 = { let mut n = 0u64; while n < u64::MAX { n += 1; } n };
-println!(\"{ENDLESS}\");";
     for _ in 0..2 {
-        let running = t.start(endless);
+        let running = t.start(ENDLESS_COMPILATION);
         eventually("rustc", SECONDS * 6, || t.tag().compiles_a_cell());
         let (shown, took) = running.cut();
         let shown = shown.failed("Cancelled");

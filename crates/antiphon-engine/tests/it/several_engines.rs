@@ -1,6 +1,8 @@
 //! Several engines in one process.
 
-use crate::support::{Session, options, own_session, session, start, take_turn};
+use std::time::Duration;
+
+use crate::support::{ENDLESS_COMPILATION, Session, eventually, options, own_session, session, start, take_turn};
 
 #[test]
 fn engines_do_not_disturb_each_other() {
@@ -22,6 +24,25 @@ fn engines_do_not_disturb_each_other() {
     second.cell("1 + 1").gives("2");
     sleeping.cut().0.failed("Cancelled");
     first.cell("name").gives("\"first\"");
+    for engine in engines {
+        engine.shutdown();
+    }
+}
+
+#[test]
+fn a_compilation_in_one_engine_does_not_hold_up_another() {
+    let _turn = take_turn();
+    let engines: Vec<Session> = (0..2)
+        .map(|_| {
+            let (options, tag) = options();
+            Session::new(start(options).0, tag)
+        })
+        .collect();
+    let [first, second] = engines.as_slice() else { unreachable!() };
+    let compiling = first.start(ENDLESS_COMPILATION);
+    eventually("rustc", Duration::from_secs(60), || first.tag().compiles_a_cell());
+    second.start("1 + 1").with_limit(Duration::from_secs(30)).finish().gives("2");
+    compiling.cut().0.failed("Cancelled");
     for engine in engines {
         engine.shutdown();
     }

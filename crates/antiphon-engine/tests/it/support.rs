@@ -18,6 +18,11 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Compilers may take this long for a dependency.
 pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(600);
 
+/// A cell that compiles until it is interrupted.
+pub(crate) const ENDLESS_COMPILATION: &str = "#[allow(long_running_const_eval)]
+const ENDLESS: u64 = { let mut n = 0u64; while n < u64::MAX { n += 1; } n };
+println!(\"{ENDLESS}\");";
+
 /// Engines and simulators outlive tests, so their runtime does too.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static SIM: LazyLock<Sim> = LazyLock::new(|| start_sim(Sim::builder().latency(Latency::None)));
