@@ -14,12 +14,17 @@ fn connect() -> Option<Mutex<UnixStream>> {
     let mut stream = UnixStream::connect(std::env::var_os(CHANNEL)?).ok()?;
     write_frame(&mut stream, &Hello::new(Role::Cell)).ok()?;
     let mut reader = stream.try_clone().ok()?;
+    // Without this the engine could see the end of the first cell before it knows of this connection.
+    read_frame::<ToCell>(&mut reader).ok()??;
     std::thread::Builder::new()
         .name("antiphon-channel".to_owned())
         .spawn(move || {
             // The end of the connection is the end of the engine, and so of this process: nothing to do here.
-            while let Ok(Some(ToCell::Interrupt { sequence })) = read_frame(&mut reader) {
-                cancel::request(sequence);
+            while let Ok(Some(frame)) = read_frame(&mut reader) {
+                match frame {
+                    ToCell::Interrupt { sequence } => cancel::request(sequence),
+                    ToCell::Welcome => {}
+                }
             }
         })
         .ok()?;

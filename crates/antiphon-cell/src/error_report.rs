@@ -61,6 +61,8 @@ fn shorten(type_name: &str) -> String {
     let segments: Vec<&str> = path.split("::").collect();
     match segments.as_slice() {
         ["antiphon", .., "Error"] => "LlmError".to_owned(),
+        // Errors without a type of their own.
+        [.., "Box" | "String" | "&str" | "&dyn core"] => "Error".to_owned(),
         ["std" | "core" | "alloc", module, .., "Error"] => format!("{module}::Error"),
         [krate, .., "Error"] => format!("{krate}::Error"),
         [.., last] => (*last).to_owned(),

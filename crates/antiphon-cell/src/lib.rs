@@ -26,6 +26,6 @@ mod stdout;
 pub use error_report::__report_line;
 
 pub use display::{DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
-pub use result::{EvcxrDisplay, PlainResults};
+pub use result::{EvcxrDisplay, PlainResults, RichResults};
 
 pub use tokio::*;

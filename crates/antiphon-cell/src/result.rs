@@ -22,8 +22,17 @@ impl<T: Debug + ?Sized> EvcxrDisplay for T {
     }
 }
 
-/// Imported in place of [`EvcxrDisplay`] while `:fmt` or `:types` ask for evcxr's own form of results.
-pub trait PlainResults {}
+/// Imported beside [`EvcxrDisplay`] while `:fmt` or `:types` ask for evcxr's own form of results: the call becomes
+/// ambiguous, does not compile, and evcxr falls back to that form. A type's own `evcxr_display` still wins.
+pub trait PlainResults {
+    /// Never called.
+    fn evcxr_display(&self) {}
+}
+
+impl<T: ?Sized> PlainResults for T {}
+
+/// Imported under the name of [`PlainResults`] to end that.
+pub trait RichResults {}
 
 fn show(type_name: &str, value: &dyn Debug) {
     if type_name == "()" {

@@ -256,6 +256,8 @@ pub struct Display {
 /// Engine to cell library.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCell {
+    /// The greeting was read: what is sent from now on keeps its place in the output.
+    Welcome,
     /// Cut the cell at its next `.await`. Ignored when another cell runs by now.
     Interrupt {
         /// From [`FromCell::Started`].

@@ -34,6 +34,7 @@ pub(crate) struct ChildLink {
     to_evcxr: File,
     cell: Option<CellLink>,
     scanner: Scanner,
+    waits_for_input: bool,
 }
 
 #[derive(Debug)]
@@ -134,6 +135,7 @@ impl ChildLink {
             to_evcxr: ends.to_evcxr.into(),
             cell: None,
             scanner: Scanner::default(),
+            waits_for_input: false,
         })
     }
 
@@ -144,11 +146,26 @@ impl ChildLink {
     /// The cell library of this child connected.
     pub(crate) fn attach(&mut self, stream: UnixStream) {
         self.cell = Some(CellLink { source: Source::new(Stream::Socket(stream)), buffer: Vec::new() });
+        self.tell_cell(&ToCell::Welcome);
     }
 
     /// Whether the preload is loaded in it.
     pub(crate) fn has_preload(&self) -> bool {
         self.cell.is_some()
+    }
+
+    /// The cell asks for a line.
+    pub(crate) fn input_asked(&mut self) {
+        self.waits_for_input = true;
+    }
+
+    /// The line is on its way; false when nobody asked for one.
+    pub(crate) fn input_given(&mut self) -> bool {
+        std::mem::take(&mut self.waits_for_input)
+    }
+
+    pub(crate) fn waits_for_input(&self) -> bool {
+        self.waits_for_input
     }
 
     /// Waits for anything. Cancel safe: it only waits.
@@ -194,10 +211,14 @@ impl ChildLink {
     }
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {
+        self.tell_cell(&ToCell::Interrupt { sequence });
+    }
+
+    fn tell_cell(&self, message: &ToCell) {
         let stream = self.cell.as_ref().and_then(|cell| cell.source.stream.as_ref());
         let mut frame = Vec::new();
         if let Some(stream) = stream
-            && write_frame(&mut frame, &ToCell::Interrupt { sequence }).is_ok()
+            && write_frame(&mut frame, message).is_ok()
         {
             // A small frame to a process that reads nothing else: it fits, or the process is about to end.
             let _ = rustix::io::write(stream.descriptor(), &frame);

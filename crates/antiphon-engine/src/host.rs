@@ -41,9 +41,9 @@ const IDLE_BEFORE_WARM_UP: Duration = Duration::from_millis(300);
 /// would otherwise cost a failed compilation in the first cell that needs it.
 pub(crate) const PRELUDE: &str = "use tokio::prelude::*;\nuse tokio::EvcxrDisplay;\nuse tokio::eprintln;\n\
     { async {}.await; let _ = \"0\".parse::<u8>()?; };\n";
-/// In place of [`PRELUDE`]'s trait while `:fmt` or `:types` are in force.
-const PLAIN_RESULTS: &str = "use tokio::PlainResults as EvcxrDisplay;\n";
-const RICH_RESULTS: &str = "use tokio::EvcxrDisplay;\n";
+/// Beside [`PRELUDE`]'s trait while `:fmt` or `:types` are in force.
+const PLAIN_RESULTS: &str = "use tokio::PlainResults;\n";
+const RICH_RESULTS: &str = "use tokio::RichResults as PlainResults;\n";
 
 /// Runs the host; does not return.
 pub(crate) fn main() -> ! {
@@ -165,13 +165,17 @@ impl Host {
         Ok(host)
     }
 
-    /// Adds the preload to a fresh evcxr state.
-    fn prepare(&mut self) -> Result<(), String> {
-        // `lld` would need other flags than those that the preload was built with; rustc's own default stays.
-        let linker = if on_path("mold") { "" } else { ":linker system\n" };
-        let code = format!("{linker}{}{PRELUDE}", dependencies::commands(&self.sources.join("crates")));
+    /// Code that adds the preload to a fresh evcxr state.
+    fn preload_code(&mut self) -> String {
         self.plain_results = false;
         self.types = false;
+        // `lld` would need other flags than those that the preload was built with; rustc's own default stays.
+        let linker = if on_path("mold") { "" } else { ":linker system\n" };
+        format!("{linker}{}{PRELUDE}", dependencies::commands(&self.sources.join("crates")))
+    }
+
+    fn prepare(&mut self) -> Result<(), String> {
+        let code = self.preload_code();
         self.context.execute(&code).map(drop).map_err(|error| match error {
             evcxr::Error::CompilationErrors(errors) => {
                 errors.iter().map(|error| format!("{}\n{}", error.message(), error.rendered())).collect()
@@ -203,7 +207,8 @@ impl Host {
                 FromHost::Completed { id, completions: self.complete(&code, position).unwrap_or_default() }
             }
             ToHost::Inspect { id, code, position } => {
-                let text = guarded(|| self.context.hover_at(&code, position).ok()).ok().flatten();
+                let end = end_of_name(&code, position);
+                let text = guarded(|| self.context.hover_at(&code, end).ok()).ok().flatten();
                 FromHost::Inspected { id, text: text.filter(|(text, _)| text != "No documentation found") }
             }
             ToHost::InputReply { .. } => FromHost::Note { text: "an input that nobody asked for".to_owned() },
@@ -215,7 +220,6 @@ impl Host {
         for text in notes {
             send(&self.engine, &FromHost::Note { text });
         }
-        let mut cleared = Executed::default();
         for command in commands(&code).map(ToOwned::to_owned).collect::<Vec<_>>() {
             let (name, argument) = command.split_once(' ').unwrap_or((&command, ""));
             match name {
@@ -224,7 +228,7 @@ impl Host {
                     return Err(ExecuteError::Other { message });
                 }
                 ":clear" => {
-                    cleared = self.clear()?;
+                    self.clear()?;
                     code = code.replacen(":clear", "", 1);
                 }
                 ":fmt" => {
@@ -241,14 +245,13 @@ impl Host {
                 self.evaluate(results)?;
             }
         }
-        let executed = self.evaluate(&code)?;
-        Ok(if executed.content.is_empty() { cleared } else { executed })
+        self.evaluate(&code)
     }
 
-    fn clear(&mut self) -> Result<Executed, ExecuteError> {
-        let executed = self.evaluate(":clear")?;
-        self.prepare().map_err(|message| ExecuteError::Other { message })?;
-        Ok(executed)
+    fn clear(&mut self) -> Result<(), ExecuteError> {
+        self.context.reset_config();
+        let code = format!(":clear\n{}", self.preload_code());
+        self.evaluate(&code).map(drop)
     }
 
     fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
@@ -256,6 +259,7 @@ impl Host {
         let Self { context, engine, input, .. } = self;
         let mut callbacks = EvalCallbacks {
             input_reader: &|request| {
+                while input.try_recv().is_ok() {}
                 send(engine, &FromHost::InputRequest { prompt: request.prompt, password: request.is_password });
                 input.recv().unwrap_or_default()
             },
@@ -285,6 +289,13 @@ impl Host {
 fn executed(outputs: EvalOutputs) -> Executed {
     let content = outputs.content_by_mime_type.into_iter();
     Executed { content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect() }
+}
+
+/// The end of the name in which a position lies: evcxr describes what ends at a position.
+fn end_of_name(code: &str, position: usize) -> usize {
+    let rest = code.get(position..).unwrap_or_default();
+    let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    position.min(code.len()) + name
 }
 
 /// The commands at the head of a cell, as evcxr finds them.

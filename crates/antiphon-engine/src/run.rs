@@ -113,7 +113,8 @@ impl Run {
     }
 
     pub(crate) fn settle_bundle(&mut self, result: bool) {
-        if let Some(bundle) = self.bundle.take() {
+        // evcxr's own form of a result has `()` for nothing.
+        if let Some(bundle) = self.bundle.take().filter(|bundle| !(result && is_unit(bundle))) {
             self.has_result |= result;
             self.waiting.push_back(Event::Display(Display { result, ..bundle }));
         }
@@ -245,6 +246,10 @@ impl Run {
                 .with_lines(["a fault of evcxr or rust-analyzer; nothing that existed before is lost".to_owned()]),
         }
     }
+}
+
+fn is_unit(bundle: &Display) -> bool {
+    bundle.data.len() == 1 && bundle.data.get("text/plain").is_some_and(|text| text == "()")
 }
 
 fn cancelled(how: &str) -> CellError {

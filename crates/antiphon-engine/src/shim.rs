@@ -145,7 +145,16 @@ fn cargo(arguments: &[OsString]) -> Option<i32> {
     // preload is added, after `:clear`, and for the manifest in which evcxr checks a `:dep`.
     let lock = if manifest.contains(CELL_PACKAGE) { None } else { fs::read("Cargo.lock").ok() };
     let code = match subcommand {
-        Some(subcommand @ ("build" | "check")) => build(command, subcommand),
+        Some("build") => build(command, "build"),
+        // evcxr checks a cell whose types it cannot infer. The preload holds what a build needs; a check would go
+        // through all crates first, and has nothing to say that a build does not say.
+        Some("check") => {
+            let mut command = real_command(&real);
+            command.args(
+                arguments.iter().map(|argument| if argument == "check" { OsStr::new("build") } else { argument }),
+            );
+            build(command, "check")
+        }
         // Only rust-analyzer filters by platform.
         Some("metadata") if arguments.iter().any(|argument| argument == "--filter-platform") => metadata(command),
         _ => command.status().ok().and_then(|status| status.code()),
@@ -173,6 +182,7 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
     let mut stdout = std::io::stdout().lock();
     for line in BufReader::new(cargo.stdout.take()?).split(b'\n').map_while(Result::ok) {
         if let Some(engine) = &mut engine
+            && subcommand == "build"
             && rebuilt_preload(&line)
         {
             let _ = write_frame(&mut engine.stream, &FromCargo::PreloadRebuilt);
@@ -200,7 +210,7 @@ fn report_progress(stderr: std::process::ChildStderr, mut engine: Option<UnixStr
         let line = String::from_utf8_lossy(&line);
         eprintln!("{line}");
         let status = line.trim();
-        let of_interest = ["Compiling ", "Downloaded ", "Downloading ", "Blocking ", "Updating "];
+        let of_interest = ["Compiling ", "Downloaded ", "Downloading ", "Updating "];
         if let Some(engine) = &mut engine
             && of_interest.iter().any(|verb| status.starts_with(verb))
             && !status.starts_with("Compiling ctx ")

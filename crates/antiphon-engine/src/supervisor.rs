@@ -103,7 +103,13 @@ impl Supervisor {
                 Wake::Host(Some(frame)) => self.host_said(frame).await,
                 Wake::Host(None) => {}
                 Wake::Cargo(id, frame) => self.cargo_said(id, frame).await,
-                Wake::Child(wake) => self.child_woke(wake),
+                Wake::Child(wake) => {
+                    let asked = self.child.as_ref().is_some_and(ChildLink::waits_for_input);
+                    self.child_woke(wake);
+                    if asked && self.child.is_none() {
+                        self.host.send(&ToHost::InputReply { value: String::new() }).await;
+                    }
+                }
                 Wake::HostExited(message) => {
                     if !self.host_exited(message).await {
                         break;
@@ -157,7 +163,7 @@ impl Supervisor {
                 self.queue.push_back((code, events));
                 self.start_next().await;
             }
-            Command::Reply(value) => self.host.send(&ToHost::InputReply { value }).await,
+            Command::Reply(value) => self.reply(value).await,
             Command::Interrupt => self.interrupt().await,
             Command::Complete { code, position, answer } => {
                 let id = self.next_id();
@@ -194,6 +200,13 @@ impl Supervisor {
         self.host.send(&ToHost::Execute { id, code }).await;
     }
 
+    /// Answers the cell that waits for input, if one does.
+    async fn reply(&mut self, value: String) {
+        if self.child.as_mut().is_some_and(ChildLink::input_given) {
+            self.host.send(&ToHost::InputReply { value }).await;
+        }
+    }
+
     async fn interrupt(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
             return;
@@ -205,6 +218,10 @@ impl Supervisor {
         if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
             child.interrupt(sequence);
             self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+            if child.waits_for_input() {
+                // Reading a line cannot be cut.
+                child.kill();
+            }
         }
     }
 
@@ -266,7 +283,12 @@ impl Supervisor {
                     let _ = answer.send(text);
                 }
             }
-            FromHost::InputRequest { .. } => {}
+            FromHost::InputRequest { .. } => {
+                // evcxr waits for the answer, also when the cell that asked is gone by now.
+                if self.child.as_ref().is_none_or(|child| !child.waits_for_input()) {
+                    self.host.send(&ToHost::InputReply { value: String::new() }).await;
+                }
+            }
             FromHost::Note { text } => self.emit(Event::Note(text)),
         }
     }

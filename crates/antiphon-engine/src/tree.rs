@@ -4,7 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Copies a folder by hard links, or by bytes where the file system has none. `keep` sees each entry's file name.
+/// Files that nobody writes in place: their writers make a new file and put it in the old one's place. cargo's own
+/// notes and locks are not such files; linked, one session's lock would be every session's.
+const LINKED: [&str; 5] = ["a", "dylib", "rlib", "rmeta", "so"];
+
+/// Copies a folder: compiled code by hard links where the file system has them, all else by bytes. `keep` sees each
+/// entry's file name.
 ///
 /// # Errors
 /// Those of the file system, with the path in the text.
@@ -19,11 +24,15 @@ pub(crate) fn link(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> io::R
         let target = to.join(&name);
         if entry.file_type()?.is_dir() {
             link(&entry.path(), &target, keep)?;
-        } else if fs::hard_link(entry.path(), &target).is_err() {
+        } else if !is_linked(&target) || fs::hard_link(entry.path(), &target).is_err() {
             copy(&entry.path(), &target)?;
         }
     }
     Ok(())
+}
+
+fn is_linked(path: &Path) -> bool {
+    path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| LINKED.contains(&extension))
 }
 
 /// Copies a file with its modification time, by which cargo knows that it is fresh.

@@ -62,11 +62,22 @@ fn an_evaluator_that_dies_at_the_start_costs_nobody_the_preload() {
 }
 
 #[test]
-fn any_path_of_a_cache_will_do() {
+fn a_cache_with_a_space_in_its_path_is_refused() {
+    let workspace = Workspace::new();
+    workspace.notebook("good.ipynb", [cell("println!(\"must not run\");")]);
+    let cache = workspace.path("cache");
+    let run = workspace.antiphon(["run", "good.ipynb"]).cache(&cache).run().code(6);
+    let hint = run.one_error(&[&cache.display().to_string(), "space"]);
+    assert!(hint.is_some_and(|hint| hint.contains("ANTIPHON_CACHE_DIR")), "{}", run.stderr);
+    assert!(!cache.exists());
+}
+
+#[test]
+fn any_other_path_of_a_cache_will_do() {
     let workspace = Workspace::new();
     workspace.notebook("cache.ipynb", [cell("println!(\"{}\", 6 * 7);")]);
-    // Spaces, quotes, and too long for a socket.
-    let cache = workspace.path(&format!("caf\u{e9} \"{}\"", "long".repeat(25)));
+    // Quotes, letters that are not ASCII, and too long for a socket.
+    let cache = workspace.beside(&format!("caf\u{e9}-\"{}\"-it's", "long".repeat(25)));
     let run = workspace.antiphon(["run", "cache.ipynb"]).cache(&cache).run().code(0);
     assert_eq!(run.stdout, "42\n");
     assert!(run.stderr.starts_with("building the preload, once ("), "{}", run.stderr);

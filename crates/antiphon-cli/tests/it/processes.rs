@@ -64,7 +64,7 @@ pub(crate) fn is_abandoned(session: &Path) -> bool {
 
 /// Waits for a condition that nothing announces; `describe` says what is the matter.
 #[track_caller]
-pub(crate) fn eventually(limit: Duration, describe: impl Fn() -> Option<String>) {
+pub(crate) fn eventually(limit: Duration, mut describe: impl FnMut() -> Option<String>) {
     let deadline = Instant::now() + limit;
     while let Some(problem) = describe() {
         assert!(Instant::now() < deadline, "after {limit:?} still: {problem}");

@@ -151,9 +151,12 @@ impl Running {
     /// Waits for a process of the run; gives it.
     #[track_caller]
     pub(crate) fn until_process(&self, is_it: impl Fn(&processes::Process) -> bool) -> processes::Process {
-        let find = || processes::marked(&self.mark()).into_iter().find(&is_it);
-        eventually(LIMIT, || find().is_none().then(|| "the process does not start".to_owned()));
-        find().unwrap()
+        let mut found = None;
+        eventually(LIMIT, || {
+            found = processes::marked(&self.mark()).into_iter().find(&is_it);
+            found.is_none().then(|| "the process does not start".to_owned())
+        });
+        found.unwrap()
     }
 
     pub(crate) fn stdout(&self) -> String {

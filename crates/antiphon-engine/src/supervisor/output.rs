@@ -57,6 +57,9 @@ impl Supervisor {
                 Token::Input { prompt, line } => {
                     let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
                     self.emit(Event::InputRequest { prompt, password });
+                    if let Some(child) = &mut self.child {
+                        child.input_asked();
+                    }
                     self.forward(&line);
                 }
                 Token::ForEvcxr(line) => {

@@ -149,12 +149,6 @@ fn syntax_errors_and_several_errors_are_told() {
 }
 
 #[test]
-fn a_comment_without_an_end_is_an_error() {
-    let t = session();
-    t.cell("/* open").failed("CompileError");
-}
-
-#[test]
 fn a_variable_whose_type_is_unknown_is_an_error_that_costs_nothing() {
     let t = session();
     t.cell("let kept = 7;").shows_nothing();

@@ -191,7 +191,7 @@ fn the_level_of_optimization_can_be_set() {
     let t = session();
     t.cell("let kept = 1;").shows_nothing();
     let shown = t.cell(":opt 2").ok();
-    assert_eq!(shown.result(), Some("Optimization: 2"));
+    assert_eq!(shown.result().map(str::trim), Some("Optimization: 2"));
     t.cell("tokio::task::yield_now().await;\nkept + 1").gives("2");
     t.cell(":opt 0").ok();
     t.cell("kept").gives("1");
