@@ -18,11 +18,11 @@ pub(crate) async fn run(args: RunArgs, started: Instant, shutdown: &Shutdown) ->
         None if args.in_place => Destination::InPlace,
         None => Destination::None,
     };
-    let jobs = plan(&args.notebooks, &destination)?;
     let mut notebooks = Vec::new();
-    for job in &jobs {
-        notebooks.push(read(&job.input)?);
+    for notebook in &args.notebooks {
+        notebooks.push(read(notebook)?);
     }
+    let jobs = plan(&args.notebooks, &destination)?;
     let sim = serve::start(&args.sim).await?;
     let env = serve::env(sim.as_ref());
     let mut reporter = Terminal::stdio(TerminalOptions { timings: args.timings, started: Some(started) });

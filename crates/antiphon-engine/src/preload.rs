@@ -32,6 +32,8 @@ include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 const FORMAT: u32 = 1;
 const COMPLETE: &str = "complete";
 const DAMAGED: &str = "damaged";
+/// So many damaged ones may be in use at the same time.
+const GENERATIONS: u32 = 16;
 /// A preload that nobody used for so long is removed.
 const UNUSED_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -205,7 +207,11 @@ fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
     CARGO_CONFIG.hash(&mut hasher);
     dependencies::manifest_entries(Path::new("")).hash(&mut hasher);
     let key = hasher.finish();
-    let folders = (0..u32::MAX).map(|generation| cache_dir.join("preload").join(format!("{key:016x}-{generation}")));
+    let folders: Vec<PathBuf> = (0..GENERATIONS)
+        .map(|generation| cache_dir.join("preload").join(format!("{key:016x}-{generation}")))
+        .filter(|folder| !folder.join(DAMAGED).is_file())
+        .collect();
     // A damaged one is removed once nobody uses it; until then its number is taken.
-    folders.into_iter().find(|folder| !folder.join(DAMAGED).is_file()).unwrap_or_default()
+    let complete = folders.iter().find(|folder| folder.join(COMPLETE).is_file());
+    complete.or(folders.first()).cloned().unwrap_or_else(|| cache_dir.join("preload").join(format!("{key:016x}")))
 }

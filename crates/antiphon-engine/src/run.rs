@@ -241,7 +241,11 @@ impl Run {
                 let status = status.trim_start_matches("Subprocess terminated with status: ");
                 CellError::new("ChildDied", format!("the cells' process ended: {status}")).with_lost(lost_variables)
             }
-            ExecuteError::Other { message } => CellError::new("CommandError", message),
+            ExecuteError::Other { message } if self.code.trim_start().starts_with([':', '!']) => {
+                CellError::new("CommandError", message)
+            }
+            // evcxr's own word on code that it cannot keep, e.g. a variable that is a closure.
+            ExecuteError::Other { message } => CellError::new("CompileError", message),
             ExecuteError::EvaluatorPanicked { message } => CellError::new("EvaluatorPanic", message)
                 .with_lines(["a fault of evcxr or rust-analyzer; nothing that existed before is lost".to_owned()]),
         }

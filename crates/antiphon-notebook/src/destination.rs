@@ -31,9 +31,6 @@ pub struct Job {
 /// # Errors
 /// A folder that cannot be made, an output that cannot be written, or two inputs with one output.
 pub fn plan(inputs: &[PathBuf], destination: &Destination) -> Result<Vec<Job>, Error> {
-    if let Destination::Dir(folder) = destination {
-        std::fs::create_dir_all(folder).map_err(|source| ErrorKind::CreateDir { path: folder.clone(), source })?;
-    }
     let mut inputs_by_output: HashMap<PathBuf, &PathBuf> = HashMap::new();
     let mut jobs = Vec::with_capacity(inputs.len());
     for input in inputs {
@@ -47,12 +44,20 @@ pub fn plan(inputs: &[PathBuf], destination: &Destination) -> Result<Vec<Job>, E
                 let (first, second) = (first.clone(), input.clone());
                 return Err(ErrorKind::SameOutput { first, second, output: output.clone() }.into());
             }
-            // A missing input is reported when it is read, as what it is.
-            if *destination != Destination::InPlace || input.exists() {
-                check_writable(output)?;
-            }
         }
         jobs.push(Job { input: input.clone(), output });
+    }
+    // Nothing is made before everything is known to fit.
+    if let Destination::Dir(folder) = destination {
+        std::fs::create_dir_all(folder).map_err(|source| ErrorKind::CreateDir { path: folder.clone(), source })?;
+    }
+    for Job { input, output } in &jobs {
+        // A missing input is reported when it is read, as what it is.
+        if let Some(output) = output
+            && (*destination != Destination::InPlace || input.exists())
+        {
+            check_writable(output)?;
+        }
     }
     Ok(jobs)
 }

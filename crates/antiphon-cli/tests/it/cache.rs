@@ -103,7 +103,6 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn a_full_disk_leaves_nothing_half_built() {
     let workspace = Workspace::new();
     workspace.notebook("good.ipynb", [cell("println!(\"must not run\");")]);

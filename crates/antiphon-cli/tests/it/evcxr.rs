@@ -1,4 +1,4 @@
-//! A notebook that was written for evcxr_jupyter.
+//! A notebook that was written for `evcxr_jupyter`.
 
 use crate::notebook::{cell, text};
 use crate::workspace::Workspace;

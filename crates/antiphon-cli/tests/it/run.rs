@@ -57,7 +57,7 @@ impl Antiphon {
 
     /// With a cache of its own.
     pub(crate) fn cache(mut self, folder: &Path) -> Self {
-        self.cache = folder.to_owned();
+        folder.clone_into(&mut self.cache);
         self.env("ANTIPHON_CACHE_DIR", folder)
     }
 
