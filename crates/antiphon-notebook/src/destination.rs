@@ -39,11 +39,11 @@ pub fn plan(inputs: &[PathBuf], destination: &Destination) -> Result<Vec<Job>, E
             Destination::Dir(folder) => Some(folder.join(input.file_name().unwrap_or(input.as_os_str()))),
             Destination::None => None,
         };
-        if let Some(output) = &output {
-            if let Some(first) = inputs_by_output.insert(real_path(output), input) {
-                let (first, second) = (first.clone(), input.clone());
-                return Err(ErrorKind::SameOutput { first, second, output: output.clone() }.into());
-            }
+        if let Some(output) = &output
+            && let Some(first) = inputs_by_output.insert(real_path(output), input)
+        {
+            let (first, second) = (first.clone(), input.clone());
+            return Err(ErrorKind::SameOutput { first, second, output: output.clone() }.into());
         }
         jobs.push(Job { input: input.clone(), output });
     }

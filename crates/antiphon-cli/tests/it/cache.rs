@@ -1,5 +1,6 @@
 //! The folder of preloads and sessions.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -59,6 +60,35 @@ fn an_evaluator_that_dies_at_the_start_costs_nobody_the_preload() {
     let doctor = other.antiphon(["doctor"]).run().code(0);
     assert!(doctor.stdout.contains("ready in"), "{}", doctor.stdout);
     first.end_by(Signal::TERM, Duration::from_secs(10)).code(130);
+}
+
+/// Compiled crates of a session that are not the preload's own files.
+fn compiled_anew(session: &Path) -> Vec<String> {
+    let deps =
+        std::fs::read_dir(session.join("ctx/target")).unwrap().map(|entry| entry.unwrap().path().join("debug/deps"));
+    let files = deps.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().map(Result::unwrap);
+    let anew = files.filter(|file| file.metadata().unwrap().nlink() == 1);
+    let names = anew.map(|file| file.file_name().to_string_lossy().into_owned());
+    let is_crate = |name: &String| name.starts_with("lib") && (name.ends_with(".rlib") || name.ends_with(".so"));
+    names.filter(|name| is_crate(name) && !name.contains("ctx")).collect()
+}
+
+#[test]
+fn a_warm_start_compiles_no_crate() {
+    let workspace = Workspace::new();
+    let source = "println!(\"waiting\"); tokio::time::sleep(Duration::from_secs(600)).await;";
+    workspace.notebook("waits.ipynb", [cell(source)]);
+    // As under `cargo run` and `cargo test`: build scripts ask cargo to look at such variables.
+    let of_cargo = [("CARGO_MANIFEST_DIR", "/elsewhere"), ("CARGO_PKG_NAME", "other"), ("OUT_DIR", "/elsewhere")];
+    for variables in [&[], of_cargo.as_slice()] {
+        let run = workspace.antiphon(["run", "waits.ipynb"]);
+        let mut run = variables.iter().fold(run, |run, (name, value)| run.env(name, value)).start();
+        run.until_stdout("waiting\n");
+        let host = run.until_process(|process| process.variable("ANTIPHON_ROLE") == Some("host"));
+        let anew = compiled_anew(Path::new(host.variable("ANTIPHON_SESSION").unwrap()));
+        run.end_by(Signal::TERM, Duration::from_secs(10)).code(130);
+        assert!(anew.is_empty(), "with {variables:?}: {anew:?}");
+    }
 }
 
 #[test]
