@@ -42,7 +42,7 @@ pub(crate) async fn run(args: RunArgs, started: Instant, shutdown: &Shutdown) ->
             notebook.write(output)?;
         }
         let code = summary.outcome.exit_code();
-        if result == ExitCode::OK {
+        if result == ExitCode::OK || code == ExitCode::INTERRUPTED {
             result = code;
         }
         if code == ExitCode::INTERRUPTED {

@@ -177,8 +177,9 @@ impl Host {
     fn prepare(&mut self) -> Result<(), String> {
         let code = self.preload_code();
         self.context.execute(&code).map(drop).map_err(|error| match error {
+            // One line: the rest follows from the first.
             evcxr::Error::CompilationErrors(errors) => {
-                errors.iter().map(|error| format!("{}\n{}", error.message(), error.rendered())).collect()
+                errors.first().map_or_else(|| "it does not compile".to_owned(), evcxr::CompilationError::message)
             }
             error => error.to_string(),
         })

@@ -1,5 +1,6 @@
 //! The host as the engine sees it: a process and a connection.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -37,7 +38,11 @@ pub(crate) struct HostCommand {
 
 impl HostCommand {
     fn spawn(&self) -> Result<Child, Error> {
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_build(name)) {
+            command.env_remove(name);
+        }
+        command
             .envs(self.session.env(&self.toolchain))
             .env(USER_PATH, std::env::var_os("PATH").unwrap_or_default())
             .env(CHANNEL, self.session.socket())
@@ -56,6 +61,14 @@ impl HostCommand {
             .spawn()
             .map_err(Error::system("start the evaluator's process"))
     }
+}
+
+/// Whether a variable is one that `cargo run` and `cargo test` set for their programs. Build scripts in the preload (ring's
+/// is one) ask to run again when such a variable changes, and everything above them would be compiled anew.
+fn is_of_a_build(name: &OsStr) -> bool {
+    const FAMILIES: [&str; 5] = ["CARGO_BIN_", "CARGO_CFG_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_FEATURE_"];
+    const NAMES: [&str; 4] = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    name.to_str().is_some_and(|name| FAMILIES.iter().any(|family| name.starts_with(family)) || NAMES.contains(&name))
 }
 
 /// A host process.

@@ -9,7 +9,7 @@
 //! <cache>/preload/<key>/damaged     written when it was found not to work
 //! ```
 //!
-//! The key covers the compiler, the target, the sources, the lock file and the profile, so that a `rustup update` or a
+//! The key covers the compiler, the target, the sources, the lock file, the profile and the C compiler's variables, so that a `rustup update` or a
 //! new version of this program builds its own.
 
 use std::collections::hash_map::DefaultHasher;
@@ -32,6 +32,8 @@ include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 const FORMAT: u32 = 1;
 const COMPLETE: &str = "complete";
 const DAMAGED: &str = "damaged";
+/// Variables by whose change cargo compiles crates with C code anew.
+const C_TOOLCHAIN: [&str; 6] = ["AR", "CC", "CFLAGS", "CPATH", "CXX", "SOURCE_DATE_EPOCH"];
 /// So many damaged ones may be in use at the same time.
 const GENERATIONS: u32 = 16;
 /// A preload that nobody used for so long is removed.
@@ -205,6 +207,7 @@ fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
     toolchain.sysroot.hash(&mut hasher);
     SOURCES.hash(&mut hasher);
     CARGO_CONFIG.hash(&mut hasher);
+    C_TOOLCHAIN.map(std::env::var_os).hash(&mut hasher);
     dependencies::manifest_entries(Path::new("")).hash(&mut hasher);
     let key = hasher.finish();
     let folders: Vec<PathBuf> = (0..GENERATIONS)

@@ -45,7 +45,7 @@ fn inputs_that_are_no_rust_notebooks() {
         ("text.ipynb", &["not a notebook", "not JSON", "line 1"], None),
         ("cut.ipynb", &["not a notebook", "not JSON", "line 1"], None),
         ("list.ipynb", &["not a notebook", "not an object"], None),
-        ("latin1.ipynb", &["not UTF-8 at byte 29"], None),
+        ("latin1.ipynb", &["not UTF-8 at byte 28"], None),
         ("object.ipynb", &["not a notebook", "`nbformat` is missing"], None),
         ("cells.ipynb", &["not a notebook", "`cells` is not a list"], None),
         ("v3.ipynb", &["nbformat 3.0"], convert),

@@ -1,5 +1,6 @@
 //! The folder of preloads and sessions.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -68,9 +69,13 @@ fn compiled_anew(session: &Path) -> Vec<String> {
         std::fs::read_dir(session.join("ctx/target")).unwrap().map(|entry| entry.unwrap().path().join("debug/deps"));
     let files = deps.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().map(Result::unwrap);
     let anew = files.filter(|file| file.metadata().unwrap().nlink() == 1);
-    let names = anew.map(|file| file.file_name().to_string_lossy().into_owned());
-    let is_crate = |name: &String| name.starts_with("lib") && (name.ends_with(".rlib") || name.ends_with(".so"));
-    names.filter(|name| is_crate(name) && !name.contains("ctx")).collect()
+    let names = anew.map(|file| PathBuf::from(file.file_name()));
+    let is_crate = |name: &PathBuf| {
+        let extension = name.extension().and_then(OsStr::to_str);
+        matches!(extension, Some("rlib" | "so"))
+    };
+    let of_cells = |name: &String| name.starts_with("libctx") || name.starts_with("libcode_");
+    names.filter(is_crate).map(|name| name.display().to_string()).filter(|name| !of_cells(name)).collect()
 }
 
 #[test]
