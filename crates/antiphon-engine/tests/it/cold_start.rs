@@ -56,15 +56,7 @@ fn the_preload_is_built_once_and_again_when_it_is_damaged() {
     let mut note_first = |step| first_steps.push(step);
     let mut note_second = |step| second_steps.push(step);
     let engines = within(BUILD_LIMIT, "two cold starts", async {
-        tokio::join!(Engine::start(first.0, &mut note_first), async {
-            // The start of the second one blocks this thread while it waits, so it gets one of its own.
-            tokio::task::yield_now().await;
-            let handle = tokio::runtime::Handle::current();
-            std::thread::scope(|scope| {
-                let start = scope.spawn(|| handle.block_on(Engine::start(second.0, &mut note_second)));
-                tokio::task::block_in_place(|| start.join().unwrap())
-            })
-        })
+        tokio::join!(Engine::start(first.0, &mut note_first), Engine::start(second.0, &mut note_second))
     });
     let (first_engine, second_engine) = (engines.0.unwrap(), engines.1.unwrap());
     let (builder, waiter) = if first_steps.contains(&Progress::WaitingForPreload) {
