@@ -4,17 +4,19 @@
 //! the front end can answer while rust-analyzer thinks. It decides nothing: it evaluates what the engine sends.
 
 use std::any::Any;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, ExecuteError, Executed, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame,
+    CHANNEL, Completion, Completions, ExecuteError, Executed, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame,
     write_frame,
 };
 use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
@@ -34,6 +36,8 @@ pub(crate) const PRELOAD_SOURCES: &str = "ANTIPHON_PRELOAD_SOURCES";
 
 /// rust-analyzer recurses deeply.
 const STACK_BYTES: usize = 64 << 20;
+/// Exit code of a host without a working evcxr; the engine learns the reason from a frame before, or from standard error.
+const EVALUATOR_FAILED: i32 = 1;
 /// How long nobody must have asked for anything before the host spends time on warming rust-analyzer up.
 const IDLE_BEFORE_WARM_UP: Duration = Duration::from_millis(300);
 
@@ -46,59 +50,53 @@ const PLAIN_RESULTS: &str = "use tokio::PlainResults;\n";
 const RICH_RESULTS: &str = "use tokio::RichResults as PlainResults;\n";
 
 /// Runs the host; does not return.
+///
+/// It lives until the engine hangs up, or until evcxr cannot go on. Only this thread ends the process, so that nothing
+/// cuts the removal of the session short.
 pub(crate) fn main() -> ! {
-    let evaluator = thread::Builder::new().name("evaluator".to_owned()).stack_size(STACK_BYTES).spawn(run);
-    let code = match evaluator.map(thread::JoinHandle::join) {
-        Ok(Ok(())) => 0,
-        _ => 1,
+    let code = match connect() {
+        Ok(engine) => attend(engine),
+        // Killed before this process came to listen.
+        Err(_) => leave_no_session(),
     };
     process::exit(code)
 }
 
-fn run() {
-    let Some(mut stream) = env::var_os(CHANNEL).and_then(|path| UnixStream::connect(path).ok()) else {
-        return;
-    };
+fn connect() -> Result<UnixStream, FrameError> {
+    let mut stream = UnixStream::connect(env::var_os(CHANNEL).unwrap_or_default())?;
+    write_frame(&mut stream, &Hello::new(Role::Host))?;
+    Ok(stream)
+}
+
+/// Serves the engine to its end; gives the exit code.
+fn attend(stream: UnixStream) -> i32 {
     let Ok(reader) = stream.try_clone() else {
-        return;
+        return EVALUATOR_FAILED;
     };
-    if write_frame(&mut stream, &Hello::new(Role::Host)).is_err() {
-        return;
-    }
     let engine = Arc::new(Mutex::new(stream));
     let (requests_tx, requests) = channel();
     let (input_tx, input) = channel();
     let process = Arc::new(Mutex::new(None));
-    thread::spawn({
+    let failed = Arc::new(AtomicBool::new(false));
+    let evaluator = thread::Builder::new().name("evaluator".to_owned()).stack_size(STACK_BYTES).spawn({
         let process = Arc::clone(&process);
-        move || listen(reader, &requests_tx, &input_tx, &process)
+        let failed = Arc::clone(&failed);
+        move || {
+            let evaluated = catch_unwind(AssertUnwindSafe(|| evaluate(&engine, &requests, input, &process)));
+            if !matches!(evaluated, Ok(Ok(()))) {
+                failed.store(true, Ordering::SeqCst);
+                // Wakes `listen`.
+                let _ = engine.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Both);
+            }
+        }
     });
-    match Host::start(engine.clone(), input) {
-        Ok(host) => {
-            *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
-            host.serve(&requests);
-        }
-        Err(message) => send(&engine, &FromHost::StartFailed { message }),
+    if evaluator.is_err() {
+        return EVALUATOR_FAILED;
     }
-}
-
-type ProcessHandle = Arc<Mutex<std::process::Child>>;
-
-/// Sorts the engine's frames; at their end ends the child and this process.
-fn listen(
-    mut reader: UnixStream,
-    requests: &Sender<ToHost>,
-    input: &Sender<String>,
-    process: &Mutex<Option<ProcessHandle>>,
-) {
-    while let Ok(Some(frame)) = read_frame(&mut reader) {
-        let sent = match frame {
-            ToHost::InputReply { value } => input.send(value).is_ok(),
-            request => requests.send(request).is_ok(),
-        };
-        if !sent {
-            break;
-        }
+    listen(reader, &requests_tx, &input_tx);
+    if failed.load(Ordering::SeqCst) {
+        // The session is the engine's still: it may start another host in it.
+        return EVALUATOR_FAILED;
     }
     // While evcxr waits for the child to end, it holds the handle. The child ends with this process all the same.
     if let Some(process) = &*process.lock().unwrap_or_else(PoisonError::into_inner)
@@ -106,11 +104,42 @@ fn listen(
     {
         let _ = child.kill();
     }
-    // Usually the engine has removed it; after a SIGKILL nobody else would.
+    leave_no_session()
+}
+
+/// Starts evcxr and evaluates what is asked for, until the engine hangs up.
+fn evaluate(
+    engine: &Arc<Mutex<UnixStream>>,
+    requests: &Receiver<ToHost>,
+    input: Receiver<String>,
+    process: &Mutex<Option<ProcessHandle>>,
+) -> Result<(), ()> {
+    let host = Host::start(Arc::clone(engine), input)
+        .map_err(|message| send(engine, &FromHost::StartFailed { message }))?;
+    *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
+    host.serve(requests);
+    Ok(())
+}
+
+type ProcessHandle = Arc<Mutex<std::process::Child>>;
+
+/// Sorts the engine's frames to their end.
+fn listen(mut reader: UnixStream, requests: &Sender<ToHost>, input: &Sender<String>) {
+    while let Ok(Some(frame)) = read_frame(&mut reader) {
+        // Without an evaluator they fail; it shuts the connection down when it ends.
+        let _ = match frame {
+            ToHost::InputReply { value } => input.send(value).is_ok(),
+            request => requests.send(request).is_ok(),
+        };
+    }
+}
+
+/// Usually the engine has removed its session; killed, it could not.
+fn leave_no_session() -> i32 {
     if let Some(session) = env::var_os(SESSION) {
         tree::remove(Path::new(&session));
     }
-    process::exit(0)
+    0
 }
 
 fn send(engine: &Mutex<UnixStream>, frame: &FromHost) {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use antiphon_channel::{CHANNEL, FromCargo, Hello, Role, SESSION, ToCargo, read_frame, write_frame};
+use antiphon_channel::{CHANNEL, FrameError, FromCargo, Hello, Role, SESSION, ToCargo, read_frame, write_frame};
 use serde_json::Value;
 
 use crate::{crate_graph, dependencies, process};
@@ -168,7 +168,13 @@ fn cargo(arguments: &[OsString]) -> Option<i32> {
 fn build(mut command: Command, subcommand: &str) -> Option<i32> {
     // The compilers get a process group of their own, so that an interrupt finds them all.
     let _ = rustix::process::setpgid(None, None);
-    let mut engine = Engine::connect();
+    // The stock server has no engine to speak to.
+    let mut engine = match env::var_os(CHANNEL).map(|path| Engine::connect(&path)) {
+        Some(Ok(engine)) => Some(engine),
+        // Its engine is gone, and nobody waits for what would be built.
+        Some(Err(_)) => return Some(INTERRUPTED),
+        None => None,
+    };
     if let Some(engine) = &mut engine {
         let _ = write_frame(&mut engine.stream, &FromCargo::Starting { subcommand: subcommand.to_owned() });
         if engine.wait() == ToCargo::Abort {
@@ -239,10 +245,10 @@ struct Engine {
 
 impl Engine {
     /// Connects, and from then on ends with everything it started when the engine says so or is gone.
-    fn connect() -> Option<Self> {
-        let mut stream = UnixStream::connect(env::var_os(CHANNEL)?).ok()?;
-        write_frame(&mut stream, &Hello::new(Role::Cargo)).ok()?;
-        let mut reader = stream.try_clone().ok()?;
+    fn connect(path: &OsStr) -> Result<Self, FrameError> {
+        let mut stream = UnixStream::connect(path)?;
+        write_frame(&mut stream, &Hello::new(Role::Cargo))?;
+        let mut reader = stream.try_clone()?;
         let (sender, answers) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             while let Ok(Some(ToCargo::Proceed)) = read_frame(&mut reader) {
@@ -252,7 +258,7 @@ impl Engine {
             }
             let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
         });
-        Some(Self { stream, answers })
+        Ok(Self { stream, answers })
     }
 
     fn wait(&self) -> ToCargo {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use antiphon_engine::{Engine, Options, Progress, cache_dir};
@@ -178,4 +180,31 @@ fn the_evaluator_is_replaced_when_it_dies() {
     t.shutdown();
     assert!(!folder.exists());
     eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
+}
+
+/// A front end that is killed while its host starts cannot remove the session; the host does.
+#[test]
+fn a_host_that_finds_no_engine_removes_its_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session");
+    fs::create_dir_all(session.join("ctx/target")).unwrap();
+    let run = |socket: &Path| {
+        let mut host = Command::new(env!("CARGO_BIN_EXE_antiphon-process"));
+        host.env("ANTIPHON_ROLE", "host").env("ANTIPHON_SESSION", &session).env("ANTIPHON_CHANNEL", socket);
+        host.env("ANTIPHON_WORKING_DIR", folder.path()).env("ANTIPHON_PRELOAD_SOURCES", folder.path());
+        host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+
+    // Before it connects.
+    assert!(run(&folder.path().join("nobody")).wait().unwrap().success());
+    assert!(!session.exists());
+
+    // Once it has connected.
+    fs::create_dir_all(session.join("ctx/target")).unwrap();
+    let socket = folder.path().join("s");
+    let engine = UnixListener::bind(&socket).unwrap();
+    let mut host = run(&socket);
+    drop(engine.accept().unwrap());
+    host.wait().unwrap();
+    assert!(!session.exists());
 }
