@@ -16,8 +16,8 @@ use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, ExecuteError, Executed, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame,
-    write_frame,
+    CHANNEL, Completion, Completions, ExecuteError, Executed, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost,
+    read_frame, write_frame,
 };
 use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
@@ -114,8 +114,8 @@ fn evaluate(
     input: Receiver<String>,
     process: &Mutex<Option<ProcessHandle>>,
 ) -> Result<(), ()> {
-    let host = Host::start(Arc::clone(engine), input)
-        .map_err(|message| send(engine, &FromHost::StartFailed { message }))?;
+    let host =
+        Host::start(Arc::clone(engine), input).map_err(|message| send(engine, &FromHost::StartFailed { message }))?;
     *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
     host.serve(requests);
     Ok(())
