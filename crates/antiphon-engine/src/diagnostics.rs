@@ -5,6 +5,8 @@ use antiphon_channel::ExecuteError;
 use evcxr::CompilationError;
 use serde_json::Value;
 
+use crate::completeness::Fault;
+
 /// evcxr's errors in the form that travels.
 pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> ExecuteError {
     let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
@@ -18,6 +20,29 @@ pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> Execut
         rendered: errors.iter().map(|error| render(error, source)).collect(),
         diagnostics: errors.iter().map(|error| error.json.clone()).filter(|json| *json != Value::Null).collect(),
     }
+}
+
+/// The error of a cell that evcxr would take for a shorter one, in rustc's words.
+pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
+    let (message, code, start, end, label) = match fault {
+        Fault::Comment(start) => {
+            ("unterminated block comment".to_owned(), Some("E0758"), start, start + 2, "no `*/` follows")
+        }
+        Fault::Closing(start) => {
+            let delimiter = source.get(start..=start).unwrap_or_default();
+            let message = format!("unexpected closing delimiter: `{delimiter}`");
+            (message, None, start, start + 1, "no open delimiter that it closes")
+        }
+    };
+    let mut title = Level::ERROR.primary_title(message.as_str());
+    if let Some(code) = code {
+        title = title.id(code);
+    }
+    let annotation = AnnotationKind::Primary.span(start..end).label(label);
+    let snippet = Snippet::source(source).path("cell").annotation(annotation);
+    let rendered = Renderer::styled().render(&[Group::with_title(title).element(snippet)]);
+    let message = code.map_or_else(|| message.clone(), |code| format!("{message} [{code}]"));
+    ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
 }
 
 fn headline(error: &CompilationError) -> String {

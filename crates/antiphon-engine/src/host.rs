@@ -23,7 +23,7 @@ use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, Eval
 use serde_json::Value;
 
 use crate::child::HOST_PID;
-use crate::{dependencies, diagnostics, preload, process, shim, tree};
+use crate::{completeness, dependencies, diagnostics, preload, process, shim, tree};
 
 /// Folder in which cells run.
 pub(crate) const WORKING_DIR: &str = "ANTIPHON_WORKING_DIR";
@@ -246,6 +246,9 @@ impl Host {
     }
 
     fn execute(&mut self, code: &str) -> Result<Executed, ExecuteError> {
+        if let Some(fault) = completeness::fault(code) {
+            return Err(diagnostics::fault_error(fault, code));
+        }
         let (mut code, notes) = dependencies::rewrite(code, &preload::locked_version);
         for text in notes {
             send(&self.engine, &FromHost::Note { text });

@@ -11,6 +11,7 @@
 
 mod child;
 mod child_link;
+mod completeness;
 mod crate_graph;
 mod dependencies;
 mod diagnostics;
@@ -35,6 +36,7 @@ mod tree;
 mod wake;
 
 pub use antiphon_channel::{Completion, Completions, Display};
+pub use completeness::{Completeness, completeness};
 pub use engine::{Engine, Execution, Interrupter};
 pub use error::{Error, ErrorKind};
 pub use event::{CellError, End, Event};

@@ -191,3 +191,16 @@ fn an_execution_ends_once() {
         assert_eq!(shown.end().0 == &End::Finished, finishes, "{code}");
     }
 }
+
+#[test]
+fn a_cell_that_evcxr_would_cut_short_does_not_compile() {
+    let t = session();
+    t.cell("/* begun\nprintln!(\"lost\");").failed("CompileError").traceback_has(&[
+        "unterminated block comment",
+        "E0758",
+        "cell:1:1",
+    ]);
+    t.cell("}\nprintln!(\"lost\");").failed("CompileError").traceback_has(&["unexpected closing delimiter: `}`"]);
+    t.cell("let a = 1; } let b = 2;").failed("CompileError").traceback_has(&["cell:1:12"]);
+    t.cell("/* whole */ // {\n\"}\"").gives("\"}\"");
+}
