@@ -35,6 +35,8 @@ pub(crate) struct ChildLink {
     cell: Option<CellLink>,
     scanner: Scanner,
     waits_for_input: bool,
+    /// What the cell asked, until the host has heard of it: prompt, and whether it is for a password.
+    question: Option<(String, bool)>,
 }
 
 #[derive(Debug)]
@@ -136,6 +138,7 @@ impl ChildLink {
             cell: None,
             scanner: Scanner::default(),
             waits_for_input: false,
+            question: None,
         })
     }
 
@@ -155,8 +158,14 @@ impl ChildLink {
     }
 
     /// The cell asks for a line.
-    pub(crate) fn input_asked(&mut self) {
+    pub(crate) fn input_asked(&mut self, prompt: String, password: bool) {
         self.waits_for_input = true;
+        self.question = Some((prompt, password));
+    }
+
+    /// The question, once the host is ready for its answer: one that comes before is lost.
+    pub(crate) fn take_question(&mut self) -> Option<(String, bool)> {
+        self.question.take()
     }
 
     /// The line is on its way; false when nobody asked for one.

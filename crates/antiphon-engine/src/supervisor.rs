@@ -283,12 +283,12 @@ impl Supervisor {
                     let _ = answer.send(text);
                 }
             }
-            FromHost::InputRequest { .. } => {
+            // The cell's own words name the question: evcxr cuts its prompt at a colon.
+            FromHost::InputRequest { .. } => match self.child.as_mut().and_then(ChildLink::take_question) {
+                Some((prompt, password)) => self.emit(Event::InputRequest { prompt, password }),
                 // evcxr waits for the answer, also when the cell that asked is gone by now.
-                if self.child.as_ref().is_none_or(|child| !child.waits_for_input()) {
-                    self.host.send(&ToHost::InputReply { value: String::new() }).await;
-                }
-            }
+                None => self.host.send(&ToHost::InputReply { value: String::new() }).await,
+            },
             FromHost::Note { text } => self.emit(Event::Note(text)),
         }
     }

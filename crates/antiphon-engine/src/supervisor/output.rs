@@ -56,9 +56,8 @@ impl Supervisor {
                 }
                 Token::Input { prompt, line } => {
                     let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
-                    self.emit(Event::InputRequest { prompt, password });
                     if let Some(child) = &mut self.child {
-                        child.input_asked();
+                        child.input_asked(prompt, password);
                     }
                     self.forward(&line);
                 }

@@ -204,3 +204,26 @@ fn the_crate_evcxr_input_asks_for_input() {
     running.reply("Ada");
     running.finish().gives("\"Ada\"");
 }
+
+/// An answer that comes at once finds evcxr not yet waiting for it.
+#[test]
+fn answers_that_come_at_once_are_not_lost() {
+    const QUESTIONS: usize = 200;
+    let t = session();
+    let mut running = t.start(
+        r#"let mut answers = Vec::new();
+for number in 0..200 {
+    println!("EVCXR_INPUT_REQUEST:{number}");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    answers.push(line.trim().to_owned());
+}
+let lost = answers.iter().filter(|answer| answer.is_empty()).count();
+lost"#,
+    );
+    for number in 0..QUESTIONS {
+        assert_eq!(running.until_asked(), number.to_string());
+        running.reply("yes");
+    }
+    running.finish().gives("0");
+}
