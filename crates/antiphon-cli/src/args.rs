@@ -18,6 +18,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Execute notebooks
     Run(RunArgs),
+    /// Make the kernel known to Jupyter, and build what notebooks preload
+    Install(InstallArgs),
+    /// Remove the kernel from Jupyter
+    Uninstall(UninstallArgs),
+    /// Serve a Jupyter kernel; Jupyter starts this
+    Kernel(KernelArgs),
     /// Serve the simulator of language models on this machine
     Sim(SimArgs),
     /// Build what notebooks preload, so that the first one starts at once
@@ -53,6 +59,55 @@ pub(crate) struct RunArgs {
     pub(crate) timings: bool,
     #[command(flatten)]
     pub(crate) sim: SimFlags,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct KernelArgs {
+    /// Where to listen, as Jupyter writes it
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) connection_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) sim: SimFlags,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// For the current user; the default
+    #[arg(long, conflicts_with_all = ["sys_prefix", "prefix"])]
+    pub(crate) user: bool,
+    /// Below the prefix of the `python3` on PATH, as in an active virtual environment
+    #[arg(long, conflicts_with = "prefix")]
+    pub(crate) sys_prefix: bool,
+    /// Below DIR/share/jupyter
+    #[arg(long, value_name = "DIR")]
+    pub(crate) prefix: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Name of the kernelspec, by which tools choose the kernel; default: `antiphon`, with --sim `antiphon-sim`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// What front ends show
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) display_name: Option<String>,
+    /// Leave the preload to the first notebook
+    #[arg(long)]
+    pub(crate) no_prebuild: bool,
+    /// A kernel that answers the calls to language models from a simulator: no key, no network
+    #[command(flatten)]
+    pub(crate) sim: SimFlags,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Name of the kernelspec
+    #[arg(long, value_name = "NAME", default_value = "antiphon")]
+    pub(crate) name: String,
 }
 
 #[derive(Debug, clap::Args)]

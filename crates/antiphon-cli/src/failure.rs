@@ -11,6 +11,7 @@ use antiphon_notebook::ExitCode;
 pub(crate) enum Failure {
     Notebook(antiphon_notebook::Error),
     Engine(antiphon_engine::Error),
+    Kernel(antiphon_kernel::Error),
     Interrupted,
     Other(anyhow::Error),
 }
@@ -21,6 +22,7 @@ impl Failure {
         let (error, hint): (Option<&dyn Error>, Option<String>) = match self {
             Self::Notebook(error) => (Some(error), error.hint()),
             Self::Engine(error) => (Some(error), error.hint()),
+            Self::Kernel(error) => (Some(error), error.hint()),
             Self::Other(error) => (Some(error.as_ref()), None),
             Self::Interrupted => (None, None),
         };
@@ -48,7 +50,7 @@ impl Failure {
             Self::Notebook(error) => error.exit_code(),
             Self::Engine(_) => ExitCode::ENGINE,
             Self::Interrupted => ExitCode::INTERRUPTED,
-            Self::Other(_) => ExitCode::UNEXPECTED,
+            Self::Kernel(_) | Self::Other(_) => ExitCode::UNEXPECTED,
         }
     }
 }
@@ -62,6 +64,12 @@ impl From<antiphon_notebook::Error> for Failure {
 impl From<antiphon_engine::Error> for Failure {
     fn from(error: antiphon_engine::Error) -> Self {
         Self::Engine(error)
+    }
+}
+
+impl From<antiphon_kernel::Error> for Failure {
+    fn from(error: antiphon_kernel::Error) -> Self {
+        Self::Kernel(error)
     }
 }
 

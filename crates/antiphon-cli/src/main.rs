@@ -3,6 +3,8 @@
 mod args;
 mod doctor;
 mod failure;
+mod install;
+mod kernel;
 mod prebuild;
 mod progress;
 mod run;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         let shutdown = Shutdown::on_signals().map_err(anyhow::Error::new)?;
         match args.command {
             Command::Run(args) => run::run(args, started, &shutdown).await,
+            Command::Kernel(args) => kernel::kernel(args).await,
+            Command::Install(args) => install::install(&args, &shutdown).await,
+            Command::Uninstall(args) => install::uninstall(&args),
             Command::Sim(args) => serve::serve(&args, &shutdown).await,
             Command::Prebuild => prebuild::prebuild(&shutdown).await,
             Command::Doctor => doctor::doctor(),

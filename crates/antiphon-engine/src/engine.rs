@@ -133,6 +133,11 @@ impl Engine {
         &self.toolchain
     }
 
+    /// Whether it can still run cells: an evaluator that dies is replaced, and only if that fails the engine ends.
+    pub fn is_alive(&self) -> bool {
+        !self.supervisor.is_finished()
+    }
+
     /// Runs a cell after those that were given before it.
     ///
     /// # Cancel safety

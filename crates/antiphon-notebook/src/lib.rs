@@ -1,6 +1,6 @@
 //! Notebooks without Python: read, run, write.
 //!
-//! A [`Notebook`] is a file's JSON with questions to ask it. [`run`] gives the code cells to an [`Evaluator`] one
+//! A [`Notebook`] is a file's JSON with questions to ask it. [`run`] gives the code cells to an [`Evaluator`](antiphon_engine::Evaluator) one
 //! after the other and puts what they print and show into the notebook; a [`Reporter`] hears of everything while it
 //! happens. [`plan`] settles where results go before anything runs.
 //!
@@ -25,9 +25,7 @@
 
 mod cell_error;
 mod destination;
-mod engine;
 mod error;
-mod evaluator;
 mod exit_code;
 mod metadata;
 mod notebook;
@@ -46,7 +44,6 @@ mod write;
 pub use cell_error::CELL_TIMEOUT_ERROR;
 pub use destination::{Destination, Job, plan};
 pub use error::{Error, ErrorKind};
-pub use evaluator::{BoxFuture, Evaluator, RunningCell};
 pub use exit_code::ExitCode;
 pub use notebook::{Cell, CellKind, Notebook};
 pub use options::{RAISES_EXCEPTION, RunOptions, SKIP_EXECUTION};

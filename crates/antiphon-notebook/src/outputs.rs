@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use antiphon_engine::{CellError, Display, Event};
+use antiphon_engine::{CellError, Display, Event, Utf8Decoder};
 use jupyter_protocol::ExecutionCount;
 use jupyter_protocol::media::{Media, MediaType};
 use nbformat::v4::{DisplayData, ErrorOutput, ExecuteResult, MultilineString, Output};
 use serde_json::{Map, Value};
 
-use crate::streams::{Utf8Decoder, write_over};
+use crate::streams::write_over;
 
 const STDOUT: &str = "stdout";
 const STDERR: &str = "stderr";

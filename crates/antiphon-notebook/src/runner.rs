@@ -8,10 +8,9 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use antiphon_engine::{CellError, End, Event, Metrics};
+use antiphon_engine::{CellError, End, Evaluator, Event, Metrics};
 
 use crate::cell_error::{evaluator_died, timeout_error};
-use crate::evaluator::Evaluator;
 use crate::metadata;
 use crate::notebook::Notebook;
 use crate::options::RunOptions;

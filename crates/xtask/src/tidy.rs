@@ -10,15 +10,16 @@ use serde_json::Value;
 use crate::cargo;
 
 /// Which crates of ours a crate may depend on; tests may also use the simulator.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("antiphon", &[]),
     ("antiphon-channel", &[]),
     ("antiphon-sim", &[]),
     ("antiphon-cell", &["antiphon", "antiphon-channel"]),
     ("antiphon-engine", &["antiphon-channel"]),
+    ("antiphon-kernel", &["antiphon-engine"]),
     ("antiphon-notebook", &["antiphon-engine"]),
     ("antiphon-evcxr-jupyter", &["antiphon-engine"]),
-    ("antiphon-cli", &["antiphon-engine", "antiphon-notebook", "antiphon-sim"]),
+    ("antiphon-cli", &["antiphon-engine", "antiphon-kernel", "antiphon-notebook", "antiphon-sim"]),
     ("xtask", &[]),
 ];
 

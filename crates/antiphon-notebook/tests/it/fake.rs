@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use antiphon_engine::{CellError, Display, End, Event, Metrics};
-use antiphon_notebook::{BoxFuture, Evaluator, Notebook, RunningCell, parse};
+use antiphon_engine::{BoxFuture, CellError, Display, End, Evaluator, Event, Metrics, RunningCell};
+use antiphon_notebook::{Notebook, parse};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -64,6 +64,10 @@ impl Evaluator for Fake {
             self.seen.note("interrupt".to_owned());
             self.seen.interrupted.notify_one();
         })
+    }
+
+    fn shut_down(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
     }
 }
 

@@ -1,0 +1,39 @@
+//! `antiphon kernel`.
+
+use std::sync::Arc;
+
+use antiphon_kernel::Options;
+use antiphon_notebook::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::KernelArgs;
+use crate::failure::Failure;
+use crate::serve;
+
+/// What is logged on standard error, in the form of `RUST_LOG`; default: warnings.
+const LOG: &str = "ANTIPHON_LOG";
+
+/// Serves a kernel until Jupyter shuts it down.
+pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
+    let filter = EnvFilter::builder()
+        .with_env_var(LOG)
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into());
+    tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(std::io::stderr).init();
+    let signals = antiphon_kernel::kernel_signals().map_err(anyhow::Error::new)?;
+    let sim = serve::start(&args.sim).await?;
+    let working_dir = std::env::current_dir().map_err(anyhow::Error::new)?;
+    let engine = crate::prebuild::options(working_dir.clone(), &serve::env(sim.as_ref()));
+
+    let mut options = Options::default();
+    options.banner = format!("antiphon {}: Rust cells that can await language models", env!("CARGO_PKG_VERSION"));
+    options.notice = sim.is_some().then(|| "the answers of language models are simulated".to_owned());
+    // A toolchain that is not fit is the first cell's to tell.
+    let toolchain = tokio::task::spawn_blocking(move || antiphon_engine::Toolchain::find(&working_dir)).await;
+    options.rustc_version = toolchain.ok().and_then(Result::ok).map(|toolchain| toolchain.version.to_string());
+
+    antiphon_kernel::serve(&args.connection_file, options, Arc::new(engine), signals).await?;
+    if let Some(sim) = sim {
+        sim.shutdown().await;
+    }
+    Ok(ExitCode::OK)
+}

@@ -1,0 +1,50 @@
+//! The connection file, by which Jupyter tells a kernel where to listen:
+//! <https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files>.
+
+use std::fs;
+use std::path::Path;
+
+use jupyter_protocol::ConnectionInfo;
+use jupyter_protocol::connection_info::Transport;
+
+use crate::error::{Error, ErrorKind};
+
+/// Reads a connection file.
+pub(crate) fn read(path: &Path) -> Result<ConnectionInfo, Error> {
+    let text =
+        fs::read_to_string(path).map_err(|source| ErrorKind::ConnectionFile { path: path.to_owned(), source })?;
+    let info: ConnectionInfo = serde_json::from_str(&text)
+        .map_err(|source| ErrorKind::NotAConnectionFile { path: path.to_owned(), source })?;
+    // An empty key means that nothing is signed; the scheme does not matter then.
+    if !info.key.is_empty() && info.signature_scheme != "hmac-sha256" {
+        return Err(ErrorKind::SignatureScheme { path: path.to_owned(), scheme: info.signature_scheme }.into());
+    }
+    Ok(info)
+}
+
+/// Where one of the channels listens.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    Tcp { host: String, port: u16 },
+    Unix(String),
+}
+
+impl Address {
+    pub(crate) fn new(info: &ConnectionInfo, port: u16) -> Self {
+        match info.transport {
+            // jupyter_client writes `*` for all interfaces, as libzmq understands it.
+            Transport::TCP if info.ip == "*" => Self::Tcp { host: "0.0.0.0".to_owned(), port },
+            Transport::TCP => Self::Tcp { host: info.ip.clone(), port },
+            Transport::IPC => Self::Unix(format!("{}-{port}", info.ip)),
+        }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Unix(path) => write!(f, "ipc://{path}"),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The kernel: one loop that owns all state, and one closed enum of what can wake it.
+//!
+//! Every request is answered between a `busy` and an `idle` of its own, whatever becomes of it. Cells run one after
+//! the other, in the order of their requests; all other requests are answered at once, also while a cell runs. What is
+//! shown passes through one queue, so the `idle` of a cell follows everything that the cell showed.
+
+mod cells;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use antiphon_engine::{Evaluator, Event};
+use jupyter_protocol::{ConnectionInfo, JupyterMessage, JupyterMessageContent, Status};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use crate::execution::Execution;
+use crate::help::{complete, inspect};
+use crate::history::History;
+use crate::launcher::{Launched, Launcher};
+use crate::options::Options;
+use crate::request::{self, Channel, Request};
+use crate::signals::KernelSignal;
+use crate::sockets::Sockets;
+use crate::{message, replies};
+
+/// How long completion and inspection may take while a cell runs: the evaluator answers only after it.
+const HELP_LIMIT_BUSY: Duration = Duration::from_millis(900);
+/// How long they may take otherwise: the first answer may need sources that are not loaded yet.
+const HELP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Everything that can wake the kernel.
+enum Wake {
+    Request(Request),
+    Cell(Event),
+    /// Progress of a launch.
+    Launching(Event),
+    Launched(Launched),
+    Answered(Request, JupyterMessageContent),
+    OutputDue,
+    Signal(KernelSignal),
+}
+
+/// A launch under way.
+struct Launch {
+    task: JoinHandle<Launched>,
+    events: mpsc::Receiver<Event>,
+}
+
+pub(crate) struct Kernel {
+    sockets: Sockets,
+    signals: mpsc::Receiver<KernelSignal>,
+    info: ConnectionInfo,
+    options: Options,
+    launcher: Arc<dyn Launcher>,
+    evaluator: Option<Arc<dyn Evaluator>>,
+    launch: Option<Launch>,
+    /// Read from the sockets ahead of its turn.
+    inbox: VecDeque<Request>,
+    /// `execute_request`s that wait for their turn.
+    queue: VecDeque<(Request, request::Execute)>,
+    running: Option<Execution>,
+    answers: JoinSet<(Request, JupyterMessageContent)>,
+    history: History,
+    execution_count: usize,
+    /// Said in the first cell.
+    notice: Option<String>,
+    shuts_down: bool,
+}
+
+impl Kernel {
+    pub(crate) fn new(
+        sockets: Sockets,
+        signals: mpsc::Receiver<KernelSignal>,
+        info: ConnectionInfo,
+        options: Options,
+        launcher: Arc<dyn Launcher>,
+    ) -> Self {
+        let notice = options.notice.clone();
+        let mut kernel = Self {
+            sockets,
+            signals,
+            info,
+            options,
+            launcher,
+            evaluator: None,
+            launch: None,
+            inbox: VecDeque::new(),
+            queue: VecDeque::new(),
+            running: None,
+            answers: JoinSet::new(),
+            history: History::default(),
+            execution_count: 0,
+            notice,
+            shuts_down: false,
+        };
+        kernel.start_launch();
+        kernel
+    }
+
+    /// Serves until a client or a signal shuts it down.
+    pub(crate) async fn run(mut self) {
+        self.sockets.iopub.send(message::publish(Status::starting(), None)).await;
+        while !self.shuts_down {
+            match self.next().await {
+                Wake::Request(request) => self.request(request).await,
+                Wake::Cell(event) => self.cell_said(event).await,
+                Wake::Launching(event) => {
+                    if let Some(running) = &mut self.running {
+                        running.take(event);
+                    }
+                    self.show().await;
+                }
+                Wake::Launched(launched) => self.launched(launched).await,
+                Wake::Answered(request, content) => {
+                    self.reply(&request, content).await;
+                    self.idle(&request).await;
+                }
+                Wake::OutputDue => self.show().await,
+                Wake::Signal(KernelSignal::Interrupt) => self.interrupt().await,
+                Wake::Signal(KernelSignal::Shutdown) => self.shuts_down = true,
+            }
+        }
+        self.answers.shutdown().await;
+        if let Some(Launch { task, .. }) = self.launch.take() {
+            task.abort();
+            let _ = task.await;
+        }
+        drop(self.running);
+        let evaluator = self.evaluator;
+        let ended = async {
+            if let Some(evaluator) = evaluator {
+                evaluator.shut_down().await;
+            }
+        };
+        tokio::join!(ended, self.sockets.close());
+    }
+
+    async fn next(&mut self) -> Wake {
+        if let Some(request) = self.inbox.pop_front() {
+            return Wake::Request(request);
+        }
+        let output_due = self.running.as_ref().and_then(|running| running.outputs.due());
+        tokio::select! {
+            Some(request) = self.sockets.requests.recv() => Wake::Request(request),
+            Some(signal) = self.signals.recv() => Wake::Signal(signal),
+            event = cell_event(self.running.as_mut()) => Wake::Cell(event),
+            step = launch_step(self.launch.as_mut()) => step,
+            Some(Ok((request, content))) = self.answers.join_next() => Wake::Answered(request, content),
+            () = tokio::time::sleep_until(output_due.unwrap_or_else(Instant::now)), if output_due.is_some() => {
+                Wake::OutputDue
+            }
+        }
+    }
+
+    /// Answers a request, or sets its answer going.
+    async fn request(&mut self, request: Request) {
+        let content = match request.msg_type() {
+            "input_reply" => return self.input_reply(&request).await,
+            "execute_request" => match request.content() {
+                Ok(execute) => {
+                    self.queue.push_back((request, execute));
+                    return self.start_next().await;
+                }
+                Err(error) => Some(bad_content(&request, &error)),
+            },
+            "complete_request" | "inspect_request" => match request.content() {
+                Ok(at_cursor) => return self.help(request, at_cursor).await,
+                Err(error) => Some(bad_content(&request, &error)),
+            },
+            "kernel_info_request" => {
+                let version = self.options.rustc_version.as_deref().unwrap_or_default();
+                Some(replies::kernel_info(version, &self.options.banner))
+            }
+            "is_complete_request" => Some(match request.content::<request::IsComplete>() {
+                Ok(request::IsComplete { code }) => replies::is_complete(&code),
+                Err(error) => bad_content(&request, &error),
+            }),
+            "history_request" => Some(match request.content() {
+                Ok(asked) => replies::history(&self.history.answer(&asked)),
+                Err(error) => bad_content(&request, &error),
+            }),
+            "connect_request" => Some(replies::connect(&self.info)),
+            "comm_info_request" => Some(replies::comm_info()),
+            "interrupt_request" => {
+                self.interrupt().await;
+                Some(jupyter_protocol::InterruptReply::new().into())
+            }
+            "shutdown_request" => {
+                let request::Shutdown { restart } = request.content().unwrap_or_default();
+                self.shuts_down = true;
+                Some(jupyter_protocol::ShutdownReply { restart, ..Default::default() }.into())
+            }
+            // Cells open no comms, so a message for one is for one that is closed; its sender is told once.
+            "comm_open" => {
+                self.busy(&request).await;
+                if let Ok(request::Comm { comm_id }) = request.content() {
+                    self.publish(&request, replies::comm_close(comm_id)).await;
+                }
+                return self.idle(&request).await;
+            }
+            msg_type if msg_type.ends_with("_request") => {
+                let text = format!("this kernel does not know `{msg_type}`");
+                Some(replies::refusal(msg_type, "UnknownRequest", &text))
+            }
+            _ => None,
+        };
+        self.busy(&request).await;
+        if let Some(content) = content {
+            self.reply(&request, content).await;
+        }
+        self.idle(&request).await;
+    }
+
+    /// Completes or inspects in a task of its own.
+    async fn help(&mut self, request: Request, at_cursor: request::AtCursor) {
+        self.busy(&request).await;
+        let evaluator = self.evaluator.clone();
+        let limit = if self.running.is_some() { HELP_LIMIT_BUSY } else { HELP_LIMIT };
+        self.answers.spawn(async move {
+            let is_completion = request.msg_type() == "complete_request";
+            let content = if is_completion {
+                complete(evaluator.as_deref(), &at_cursor, limit).await
+            } else {
+                inspect(evaluator.as_deref(), &at_cursor, limit).await
+            };
+            (request, content)
+        });
+    }
+
+    /// The end of what a client sees of a request. The kernel as a whole may be busy still, which front ends that show
+    /// the last state they heard of must hear again.
+    async fn idle(&mut self, request: &Request) {
+        self.publish(request, Status::idle()).await;
+        if let Some(running) = self.running.as_ref().filter(|running| running.request.msg_id() != request.msg_id()) {
+            let busy = message::publish(Status::busy(), Some(&running.request.message));
+            self.sockets.iopub.send(busy).await;
+        }
+    }
+
+    async fn busy(&self, request: &Request) {
+        self.publish(request, Status::busy()).await;
+    }
+
+    async fn publish(&self, request: &Request, content: impl Into<JupyterMessageContent>) {
+        self.sockets.iopub.send(message::publish(content, Some(&request.message))).await;
+    }
+
+    async fn reply(&mut self, request: &Request, content: JupyterMessageContent) {
+        self.reply_with(request, content, json!({})).await;
+    }
+
+    async fn reply_with(&mut self, request: &Request, content: JupyterMessageContent, metadata: Value) {
+        let message = message::new(content, Some(&request.message)).with_metadata(metadata);
+        self.sockets.send(request.channel, message).await;
+    }
+
+    async fn send_to_stdin(&mut self, parent: &JupyterMessage, content: jupyter_protocol::InputRequest) {
+        self.sockets.send(Channel::Stdin, message::new(content, Some(parent))).await;
+    }
+}
+
+fn bad_content(request: &Request, error: &serde_json::Error) -> JupyterMessageContent {
+    tracing::warn!(msg_type = request.msg_type(), %error, "a request has a content of another form");
+    replies::refusal(request.msg_type(), "BadRequest", &format!("its content cannot be read: {error}"))
+}
+
+async fn cell_event(running: Option<&mut Execution>) -> Event {
+    match running {
+        Some(running) => running.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next thing that a launch has to say. Cancel safe.
+async fn launch_step(launch: Option<&mut Launch>) -> Wake {
+    let Some(launch) = launch else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        Some(event) = launch.events.recv() => Wake::Launching(event),
+        launched = &mut launch.task => Wake::Launched(launched.unwrap_or_else(|error| Err(cells::launch_panicked(&error)))),
+    }
+}

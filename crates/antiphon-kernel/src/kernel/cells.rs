@@ -1,0 +1,226 @@
+//! The part of the kernel that runs cells.
+
+use antiphon_engine::{CellError, End, Event};
+use jupyter_protocol::{ExecuteInput, ExecuteReply, ExecutionCount, InputRequest, ReplyStatus, Status};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{Kernel, Launch};
+use crate::execution::Execution;
+use crate::launcher::Launched;
+use crate::message;
+use crate::request::{self, Request};
+
+impl Kernel {
+    /// Starts the next cell, if none runs. Without an evaluator it waits for one.
+    pub(super) async fn start_next(&mut self) {
+        if self.running.is_some() {
+            return;
+        }
+        let Some((request, mut execute)) = self.queue.pop_front() else {
+            return;
+        };
+        if execute.silent {
+            execute.store_history = false;
+        }
+        let busy = message::publish(Status::busy(), Some(&request.message));
+        let started = busy.header.date.to_rfc3339();
+        self.sockets.iopub.send(busy).await;
+        if execute.store_history {
+            self.execution_count += 1;
+            self.history.push(self.execution_count, execute.code.clone());
+        }
+        let execution_count = ExecutionCount::new(self.execution_count);
+        if !execute.silent {
+            let code = execute.code.clone();
+            self.publish(&request, ExecuteInput { code, execution_count }).await;
+        }
+        let mut running = Execution::new(request, execute, execution_count, started);
+        if !running.execute.silent
+            && let Some(notice) = self.notice.take()
+        {
+            running.outputs.note(&notice);
+        }
+        self.running = Some(running);
+        if self.evaluator.is_some() {
+            self.start_cell();
+        } else if self.launch.is_none() {
+            self.start_launch();
+        }
+        self.show().await;
+    }
+
+    pub(super) fn start_launch(&mut self) {
+        let (sender, events) = mpsc::channel(64);
+        let task = tokio::spawn(self.launcher.launch(sender));
+        self.launch = Some(Launch { task, events });
+    }
+
+    pub(super) async fn launched(&mut self, launched: Launched) {
+        self.launch = None;
+        match launched {
+            Ok(evaluator) => {
+                self.evaluator = Some(evaluator);
+                self.start_cell();
+            }
+            // The next cell tries again: the user may have done what the error says.
+            Err(error) if self.running.is_some() => self.finish(Some(error)).await,
+            Err(error) => tracing::error!(error = error.evalue, "the evaluator did not start"),
+        }
+    }
+
+    fn start_cell(&mut self) {
+        if let (Some(running), Some(evaluator)) = (&mut self.running, &self.evaluator) {
+            running.cell = Some(evaluator.execute(&running.execute.code));
+        }
+    }
+
+    pub(super) async fn cell_said(&mut self, event: Event) {
+        let Some(running) = &mut self.running else { return };
+        match event {
+            Event::InputRequest { prompt, password } => self.ask(prompt, password).await,
+            Event::End(end, _) => {
+                running.cell = None;
+                let error = match end {
+                    End::Failed(error) => Some(error),
+                    _ => None,
+                };
+                self.cell_ended(error).await;
+            }
+            event => {
+                running.take(event);
+                self.show().await;
+            }
+        }
+    }
+
+    async fn cell_ended(&mut self, error: Option<CellError>) {
+        // An engine that lost its evaluator and could not start another is replaced by the next cell.
+        self.evaluator = self.evaluator.take().filter(|evaluator| evaluator.is_alive());
+        let Some(running) = &mut self.running else { return };
+        let error = if running.end_expression(error.as_ref()) { None } else { error };
+        if let (None, Some(evaluator)) = (&error, &self.evaluator)
+            && let Some(code) = running.next_expression()
+        {
+            running.cell = Some(evaluator.execute(&code));
+            return;
+        }
+        self.finish(error).await;
+    }
+
+    /// Sends the rest of the outputs, the reply and `idle`, and aborts what waits if the cell failed.
+    async fn finish(&mut self, error: Option<CellError>) {
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        let messages = running.outputs.finish(error.as_ref());
+        if !running.execute.silent {
+            for content in messages {
+                self.publish(&running.request, content).await;
+            }
+        }
+        if let Some(result) = running.result.take().filter(|_| running.execute.store_history) {
+            self.history.set_output(running.count.0, result);
+        }
+        let status = if error.is_some() { "error" } else { "ok" };
+        let metadata = json!({ "started": running.started, "status": status, "dependencies_met": true });
+        let reply = running.reply(error.as_ref());
+        self.reply_with(&running.request, reply, metadata).await;
+        self.idle(&running.request).await;
+        if error.is_some() && running.execute.stop_on_error {
+            self.abort_queue().await;
+        }
+        Box::pin(self.start_next()).await;
+    }
+
+    /// Refuses the cells that were sent before the failure was known.
+    pub(super) async fn abort_queue(&mut self) {
+        let mut aborted = std::mem::take(&mut self.queue);
+        while let Ok(request) = self.sockets.requests.try_recv() {
+            match request.content::<request::Execute>() {
+                Ok(execute) if request.msg_type() == "execute_request" => aborted.push_back((request, execute)),
+                _ => self.inbox.push_back(request),
+            }
+        }
+        for (request, _) in aborted {
+            self.busy(&request).await;
+            let execution_count = ExecutionCount::new(self.execution_count);
+            let user_expressions = Some(std::collections::HashMap::new());
+            let reply =
+                ExecuteReply { status: ReplyStatus::Aborted, execution_count, user_expressions, ..Default::default() };
+            self.reply(&request, reply.into()).await;
+            self.idle(&request).await;
+        }
+    }
+
+    /// Sends what the running cell has shown by now.
+    pub(super) async fn show(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let messages = running.outputs.messages();
+        if running.execute.silent {
+            return;
+        }
+        let parent = running.request.message.clone();
+        for content in messages {
+            self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
+        }
+    }
+
+    /// Has the cell's front end ask its user for a line.
+    async fn ask(&mut self, prompt: String, password: bool) {
+        let Some(running) = &mut self.running else { return };
+        if running.execute.allow_stdin {
+            running.waits_for_input = true;
+            let messages = running.outputs.finish(None);
+            let parent = running.request.message.clone();
+            for content in messages {
+                self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
+            }
+            self.send_to_stdin(&parent, InputRequest { prompt, password }).await;
+        } else {
+            running.outputs.note("the cell asked for input, which this front end does not give; it got an empty line");
+            if let Some(cell) = &running.cell {
+                cell.reply(String::new()).await;
+            }
+            self.show().await;
+        }
+    }
+
+    pub(super) async fn input_reply(&mut self, request: &Request) {
+        let Some(running) = self.running.as_mut().filter(|running| running.waits_for_input) else {
+            return;
+        };
+        running.waits_for_input = false;
+        let value = request.content().map(|request::InputReply { value }| value).unwrap_or_default();
+        if let Some(cell) = &running.cell {
+            cell.reply(value).await;
+        }
+    }
+
+    pub(super) async fn interrupt(&mut self) {
+        let Some(running) = &self.running else { return };
+        match &self.evaluator {
+            Some(evaluator) if running.cell.is_some() => evaluator.interrupt().await,
+            // It waits for an evaluator, whose start goes on.
+            _ => self.finish(Some(not_started())).await,
+        }
+    }
+}
+
+fn not_started() -> CellError {
+    error("Cancelled", "the cell was interrupted before it began")
+}
+
+pub(super) fn launch_panicked(error: &tokio::task::JoinError) -> CellError {
+    self::error("StartError", &format!("the evaluator's start failed: {error}"))
+}
+
+fn error(ename: &str, evalue: &str) -> CellError {
+    CellError {
+        ename: ename.to_owned(),
+        evalue: evalue.to_owned(),
+        traceback: vec![format!("\u{1b}[1;31m{ename}\u{1b}[0m: {evalue}")],
+        diagnostics: Vec::new(),
+        lost_variables: Vec::new(),
+    }
+}

@@ -1,0 +1,169 @@
+//! The five channels: bound, read, written, closed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jupyter_protocol::{ConnectionInfo, JupyterMessage};
+use jupyter_zmq_client::{Connection, RawMessage, RouterRecvConnection, RouterSendConnection, RuntimeError};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use zeromq::{RepSocket, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket};
+
+use crate::connection_file::Address;
+use crate::error::{Error, ErrorKind};
+use crate::gate::{self, Listener, RemovedPath};
+use crate::iopub::IoPub;
+use crate::request::{Channel, Request};
+use crate::socket_folder;
+
+/// Requests that wait for the kernel before it stops reading more.
+const QUEUE: usize = 1024;
+/// How long a reply may wait for a client that does not read.
+const SEND_LIMIT: Duration = Duration::from_secs(5);
+/// How long the last messages may take to reach the network on shutdown.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The channels of a kernel.
+pub(crate) struct Sockets {
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) iopub: IoPub,
+    shell: RouterSendConnection,
+    control: RouterSendConnection,
+    stdin: RouterSendConnection,
+    /// Readers, gates and the heartbeat, which end with the kernel.
+    tasks: JoinSet<()>,
+    iopub_task: tokio::task::JoinHandle<()>,
+    /// The clients' connections, which end when what was sent to them has left.
+    connections: TaskTracker,
+    _folder: TempDir,
+}
+
+impl Sockets {
+    /// Listens on all addresses of a connection file.
+    pub(crate) async fn bind(info: &ConnectionInfo, session_id: &str) -> Result<Self, Error> {
+        let folder = socket_folder::create()?;
+        let connections = TaskTracker::new();
+        let mut tasks = JoinSet::new();
+        let (requests_tx, requests) = mpsc::channel(QUEUE);
+
+        let mut routers = Vec::new();
+        for (name, port, channel) in [
+            ("shell", info.shell_port, Channel::Shell),
+            ("control", info.control_port, Channel::Control),
+            ("stdin", info.stdin_port, Channel::Stdin),
+        ] {
+            let socket: RouterSocket = open(name, folder.path()).await?;
+            let (sender, receiver) = Connection::new(socket, &info.key, session_id).split();
+            tasks.spawn(read(channel, receiver, requests_tx.clone()));
+            routers.push(sender);
+            tasks.spawn(listen(info, port, name, folder.path(), &connections).await?);
+        }
+        let iopub: XPubSocket = open("iopub", folder.path()).await?;
+        let (iopub, serve) = IoPub::new(Connection::new(iopub, &info.key, session_id));
+        let iopub_task = tokio::spawn(serve);
+        tasks.spawn(listen(info, info.iopub_port, "iopub", folder.path(), &connections).await?);
+        tasks.spawn(heartbeat(open("hb", folder.path()).await?));
+        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &connections).await?);
+
+        let [shell, control, stdin] = <[_; 3]>::try_from(routers).unwrap_or_else(|_| unreachable!("three were made"));
+        Ok(Self { requests, iopub, shell, control, stdin, tasks, iopub_task, connections, _folder: folder })
+    }
+
+    /// Sends a message to the client that its identities name. A client that is gone misses it.
+    pub(crate) async fn send(&mut self, channel: Channel, message: JupyterMessage) {
+        let connection = match channel {
+            Channel::Shell => &mut self.shell,
+            Channel::Control => &mut self.control,
+            Channel::Stdin => &mut self.stdin,
+        };
+        let msg_type = message.message_type().to_owned();
+        match tokio::time::timeout(SEND_LIMIT, connection.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(?channel, msg_type, %error, "a client was gone before its answer"),
+            Err(_) => tracing::warn!(?channel, msg_type, "a client does not read its answers"),
+        }
+    }
+
+    /// Closes all channels once what was sent has left, within a limit.
+    pub(crate) async fn close(mut self) {
+        drop(self.iopub);
+        let delivered = async {
+            let _ = self.iopub_task.await;
+            drop((self.shell, self.control, self.stdin));
+            self.tasks.shutdown().await;
+            self.connections.close();
+            self.connections.wait().await;
+        };
+        if tokio::time::timeout(LINGER, delivered).await.is_err() {
+            tracing::debug!("a client did not read the kernel's last messages");
+        }
+    }
+}
+
+/// A ZeroMQ socket that listens in the folder.
+async fn open<S: Socket>(channel: &'static str, folder: &Path) -> Result<S, Error> {
+    let mut socket = S::new();
+    let endpoint = format!("ipc://{}", folder.join(channel).display());
+    socket.bind(&endpoint).await.map_err(|source| ErrorKind::Socket { channel, source })?;
+    Ok(socket)
+}
+
+/// The gate before a socket.
+async fn listen(
+    info: &ConnectionInfo,
+    port: u16,
+    channel: &'static str,
+    folder: &Path,
+    connections: &TaskTracker,
+) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
+    let address = Address::new(info, port);
+    let listener = match &address {
+        Address::Tcp { host, port } => TcpListener::bind((host.as_str(), *port)).await.map(Listener::Tcp),
+        Address::Unix(path) => UnixListener::bind(path).map(|it| Listener::Unix(it, RemovedPath(path.into()))),
+    };
+    let listener = listener.map_err(|source| ErrorKind::Listen { channel, address: address.to_string(), source })?;
+    Ok(gate::keep(listener, folder.join(channel), channel, connections.clone()))
+}
+
+/// Reads requests. What is not a message, or not signed with the key, is dropped.
+async fn read(channel: Channel, mut connection: RouterRecvConnection, requests: mpsc::Sender<Request>) {
+    loop {
+        let multipart = match connection.socket.recv().await {
+            Ok(multipart) => multipart,
+            Err(error) => {
+                tracing::error!(?channel, %error, "the socket cannot be read");
+                return;
+            }
+        };
+        let request =
+            RawMessage::from_multipart(multipart, &connection.mac).and_then(|raw| Ok(Request::parse(channel, raw)?));
+        match request {
+            Ok(request) => {
+                if requests.send(request).await.is_err() {
+                    return;
+                }
+            }
+            Err(RuntimeError::VerifyError(_) | RuntimeError::DecodeError(_)) => {
+                tracing::warn!(?channel, "a message was dropped: its signature is wrong");
+            }
+            Err(error) => tracing::warn!(?channel, %error, "a message was dropped: it cannot be read"),
+        }
+    }
+}
+
+/// Sends back what comes.
+async fn heartbeat(mut socket: RepSocket) {
+    loop {
+        match socket.recv().await {
+            Ok(beat) => drop(socket.send(beat).await),
+            // A client left; others may come.
+            Err(error) => {
+                tracing::debug!(%error, "a heartbeat was cut off");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
