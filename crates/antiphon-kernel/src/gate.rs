@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::frame_meter::FrameMeter;
@@ -63,15 +65,40 @@ impl Listener {
     }
 }
 
-/// Accepts clients and connects each to the socket behind the gate, for as long as the future is polled. The tracker
-/// holds the connections.
-pub(crate) async fn keep(listener: Listener, socket: PathBuf, name: &'static str, connections: TaskTracker) {
+/// The connections of clients, which outlive their gate until what was sent to them has left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connections {
+    tasks: TaskTracker,
+    /// The sockets have sent all they will send.
+    closing: CancellationToken,
+}
+
+impl Connections {
+    /// Waits until everything that sockets without a queue have sent has left. They send nothing any more.
+    ///
+    /// A socket that is dropped should close its connections; zeromq's XPUB and REP do not (their streams and their
+    /// wakers hold each other), but what they have sent stands in the connection when `send` returns.
+    pub(crate) async fn drained(self) {
+        self.closing.cancel();
+        self.ended().await;
+    }
+
+    /// Waits until the sockets have closed them, which those with a queue do once it is sent.
+    pub(crate) async fn ended(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Accepts clients and connects each to the socket behind the gate, for as long as the future is polled.
+pub(crate) async fn keep(listener: Listener, socket: PathBuf, name: &'static str, connections: Connections) {
     loop {
         match listener.accept().await {
             Ok(client) => {
                 let socket = socket.clone();
-                connections.spawn(async move {
-                    match pass(client, socket).await {
+                let closing = connections.closing.clone();
+                connections.tasks.spawn(async move {
+                    match pass(client, socket, closing).await {
                         Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::TimedOut) => {
                             tracing::warn!(channel = name, %error, "a client was cut off");
                         }
@@ -89,14 +116,14 @@ pub(crate) async fn keep(listener: Listener, socket: PathBuf, name: &'static str
     }
 }
 
-async fn pass(client: Box<dyn Stream>, socket: PathBuf) -> io::Result<()> {
+async fn pass(client: Box<dyn Stream>, socket: PathBuf, closing: CancellationToken) -> io::Result<()> {
     let socket = UnixStream::connect(socket).await?;
     let (from_client, to_client) = tokio::io::split(client);
     let (from_socket, to_socket) = socket.into_split();
     tokio::select! {
         // Either end may close first. What the socket has sent is delivered when it closes, see `outward`.
         result = inward(from_client, to_socket) => result,
-        result = outward(from_socket, to_client) => result,
+        result = outward(from_socket, to_client, closing) => result,
     }
 }
 
@@ -118,7 +145,11 @@ async fn inward(mut client: impl AsyncRead + Unpin, mut socket: impl AsyncWrite 
 }
 
 /// From the socket to a client: kept for a client that is slow, to its end when the socket closes.
-async fn outward(mut socket: impl AsyncRead + Unpin, mut client: impl AsyncWrite + Unpin) -> io::Result<()> {
+async fn outward(
+    mut socket: OwnedReadHalf,
+    mut client: impl AsyncWrite + Unpin,
+    closing: CancellationToken,
+) -> io::Result<()> {
     let mut backlog = VecDeque::<Bytes>::new();
     let mut backlog_bytes = 0;
     let mut fresh = BytesMut::new();
@@ -128,6 +159,7 @@ async fn outward(mut socket: impl AsyncRead + Unpin, mut client: impl AsyncWrite
         let is_full = backlog_bytes >= MAX_BACKLOG_BYTES;
         fresh.reserve(CHUNK_BYTES);
         tokio::select! {
+            biased;
             written = client.write(backlog.front().map_or(&[], |bytes| bytes)), if !backlog.is_empty() => {
                 let written = written?;
                 let Some(front) = backlog.front_mut().filter(|_| written > 0) else {
@@ -148,6 +180,13 @@ async fn outward(mut socket: impl AsyncRead + Unpin, mut client: impl AsyncWrite
                 if is_open {
                     backlog_bytes += fresh.len();
                     backlog.push_back(fresh.split().freeze());
+                }
+            }
+            () = closing.cancelled(), if is_open && backlog.is_empty() => {
+                // Asked of the system: what tokio knows of a socket may be old.
+                is_open = rustix::io::ioctl_fionread(socket.as_ref())? > 0;
+                if is_open {
+                    socket.readable().await?;
                 }
             }
             () = tokio::time::sleep_until(last_progress + STALL_LIMIT), if is_full || !is_open => {

@@ -15,19 +15,19 @@ pub(crate) struct History(Vec<Entry>);
 struct Entry {
     line: usize,
     input: String,
-    /// Plain text of its result.
-    output: Option<String>,
+    /// Plain text of its result; empty without one, as clients on jupyter-protocol take no `null`.
+    output: String,
 }
 
 impl History {
     pub(crate) fn push(&mut self, line: usize, input: String) {
-        self.0.push(Entry { line, input, output: None });
+        self.0.push(Entry { line, input, output: String::new() });
     }
 
     /// The cell that was pushed under this number has a result.
     pub(crate) fn set_output(&mut self, line: usize, output: String) {
         if let Some(entry) = self.0.iter_mut().rev().find(|entry| entry.line == line) {
-            entry.output = Some(output);
+            entry.output = output;
         }
     }
 

@@ -48,6 +48,8 @@ enum Wake {
 struct Launch {
     task: JoinHandle<Launched>,
     events: mpsc::Receiver<Event>,
+    /// The last thing it said, for a cell that comes later.
+    last_event: Option<Event>,
 }
 
 pub(crate) struct Kernel {
@@ -108,12 +110,7 @@ impl Kernel {
             match self.next().await {
                 Wake::Request(request) => self.request(request).await,
                 Wake::Cell(event) => self.cell_said(event).await,
-                Wake::Launching(event) => {
-                    if let Some(running) = &mut self.running {
-                        running.take(event);
-                    }
-                    self.show().await;
-                }
+                Wake::Launching(event) => self.launching(event).await,
                 Wake::Launched(launched) => self.launched(launched).await,
                 Wake::Answered(request, content) => {
                     self.reply(&request, content).await;
@@ -241,11 +238,11 @@ impl Kernel {
         }
     }
 
-    async fn busy(&self, request: &Request) {
+    async fn busy(&mut self, request: &Request) {
         self.publish(request, Status::busy()).await;
     }
 
-    async fn publish(&self, request: &Request, content: impl Into<JupyterMessageContent>) {
+    async fn publish(&mut self, request: &Request, content: impl Into<JupyterMessageContent>) {
         self.sockets.iopub.send(message::publish(content, Some(&request.message))).await;
     }
 

@@ -9,12 +9,11 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::task::TaskTracker;
 use zeromq::{RepSocket, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket};
 
 use crate::connection_file::Address;
 use crate::error::{Error, ErrorKind};
-use crate::gate::{self, Listener, RemovedPath};
+use crate::gate::{self, Connections, Listener, RemovedPath};
 use crate::iopub::IoPub;
 use crate::request::{Channel, Request};
 use crate::socket_folder;
@@ -36,8 +35,10 @@ pub(crate) struct Sockets {
     /// Readers, gates and the heartbeat, which end with the kernel.
     tasks: JoinSet<()>,
     iopub_task: tokio::task::JoinHandle<()>,
-    /// The clients' connections, which end when what was sent to them has left.
-    connections: TaskTracker,
+    /// Connections of the shell, control and stdin channels, which end by themselves once their sockets have.
+    routed: Connections,
+    /// Those of the iopub and heartbeat channels.
+    direct: Connections,
     _folder: TempDir,
 }
 
@@ -45,7 +46,7 @@ impl Sockets {
     /// Listens on all addresses of a connection file.
     pub(crate) async fn bind(info: &ConnectionInfo, session_id: &str) -> Result<Self, Error> {
         let folder = socket_folder::create()?;
-        let connections = TaskTracker::new();
+        let (routed, direct) = (Connections::default(), Connections::default());
         let mut tasks = JoinSet::new();
         let (requests_tx, requests) = mpsc::channel(QUEUE);
 
@@ -59,17 +60,17 @@ impl Sockets {
             let (sender, receiver) = Connection::new(socket, &info.key, session_id).split();
             tasks.spawn(read(channel, receiver, requests_tx.clone()));
             routers.push(sender);
-            tasks.spawn(listen(info, port, name, folder.path(), &connections).await?);
+            tasks.spawn(listen(info, port, name, folder.path(), &routed).await?);
         }
         let iopub: XPubSocket = open("iopub", folder.path()).await?;
         let (iopub, serve) = IoPub::new(Connection::new(iopub, &info.key, session_id));
         let iopub_task = tokio::spawn(serve);
-        tasks.spawn(listen(info, info.iopub_port, "iopub", folder.path(), &connections).await?);
+        tasks.spawn(listen(info, info.iopub_port, "iopub", folder.path(), &direct).await?);
         tasks.spawn(heartbeat(open("hb", folder.path()).await?));
-        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &connections).await?);
+        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &direct).await?);
 
         let [shell, control, stdin] = <[_; 3]>::try_from(routers).unwrap_or_else(|_| unreachable!("three were made"));
-        Ok(Self { requests, iopub, shell, control, stdin, tasks, iopub_task, connections, _folder: folder })
+        Ok(Self { requests, iopub, shell, control, stdin, tasks, iopub_task, routed, direct, _folder: folder })
     }
 
     /// Sends a message to the client that its identities name. A client that is gone misses it.
@@ -94,8 +95,8 @@ impl Sockets {
             let _ = self.iopub_task.await;
             drop((self.shell, self.control, self.stdin));
             self.tasks.shutdown().await;
-            self.connections.close();
-            self.connections.wait().await;
+            self.direct.drained().await;
+            self.routed.ended().await;
         };
         if tokio::time::timeout(LINGER, delivered).await.is_err() {
             tracing::debug!("a client did not read the kernel's last messages");
@@ -117,7 +118,7 @@ async fn listen(
     port: u16,
     channel: &'static str,
     folder: &Path,
-    connections: &TaskTracker,
+    connections: &Connections,
 ) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
     let address = Address::new(info, port);
     let listener = match &address {

@@ -41,6 +41,9 @@ impl Kernel {
         {
             running.outputs.note(&notice);
         }
+        if let Some(event) = self.launch.as_ref().and_then(|launch| launch.last_event.clone()) {
+            running.take(event);
+        }
         self.running = Some(running);
         if self.evaluator.is_some() {
             self.start_cell();
@@ -53,7 +56,18 @@ impl Kernel {
     pub(super) fn start_launch(&mut self) {
         let (sender, events) = mpsc::channel(64);
         let task = tokio::spawn(self.launcher.launch(sender));
-        self.launch = Some(Launch { task, events });
+        self.launch = Some(Launch { task, events, last_event: None });
+    }
+
+    /// Progress is shown in the cell that waits.
+    pub(super) async fn launching(&mut self, event: Event) {
+        if let Some(launch) = &mut self.launch {
+            launch.last_event = Some(event.clone());
+        }
+        if let Some(running) = &mut self.running {
+            running.take(event);
+        }
+        self.show().await;
     }
 
     pub(super) async fn launched(&mut self, launched: Launched) {
