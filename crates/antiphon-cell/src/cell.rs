@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{self, Cancelled};
 use crate::shared::RUNTIME;
-use crate::{channel, error_report, panic_report, stdout};
+use crate::{channel, error_report, panic_report, parent, stdout};
 
 static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
@@ -37,12 +37,15 @@ pub(crate) fn run(cell: Pin<&mut dyn Future<Output = ()>>) {
     channel::send(&FromCell::Started { sequence });
     let start = Instant::now();
     RUNNING.set(sequence);
+    let entered = parent::enter(sequence);
+    stdout::begin_cell(sequence);
     let end = catch_unwind(AssertUnwindSafe(|| runtime.block_on(race(sequence, cell))));
     RUNNING.set(0);
     let run_time_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(&end);
     panic_report::print_caught();
-    stdout::flush();
+    drop(entered);
+    stdout::end_cell();
     channel::send(&FromCell::Finished { sequence, outcome, run_time_us });
     if let Err(payload) = end {
         resume_unwind(payload);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use antiphon_channel::{CHANNEL, FromCell, Hello, Role, ToCell, read_frame, write_frame};
 use once_cell::sync::Lazy;
 
-use crate::cancel;
+use crate::{cancel, parent};
 
 static ENGINE: Lazy<Option<Mutex<UnixStream>>> = Lazy::new(connect);
 
@@ -15,7 +15,9 @@ fn connect() -> Option<Mutex<UnixStream>> {
     write_frame(&mut stream, &Hello::new(Role::Cell)).ok()?;
     let mut reader = stream.try_clone().ok()?;
     // Without this the engine could see the end of the first cell before it knows of this connection.
-    read_frame::<ToCell>(&mut reader).ok()??;
+    if let ToCell::Welcome { route_background: true } = read_frame(&mut reader).ok()?? {
+        parent::route();
+    }
     std::thread::Builder::new()
         .name("antiphon-channel".to_owned())
         .spawn(move || {
@@ -23,7 +25,8 @@ fn connect() -> Option<Mutex<UnixStream>> {
             while let Ok(Some(frame)) = read_frame(&mut reader) {
                 match frame {
                     ToCell::Interrupt { sequence } => cancel::request(sequence),
-                    ToCell::Welcome => {}
+                    ToCell::RouteBackground => parent::route(),
+                    ToCell::Welcome { .. } => {}
                 }
             }
         })

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use antiphon_channel::{Display, FromCell};
+use antiphon_channel::{Display, Shown};
 use serde_json::{Map, Value};
 
 use crate::{channel, stdout};
@@ -60,7 +60,7 @@ pub fn display<T: Debug + Any>(value: T) -> DisplayHandle {
 /// Removes what the cell has shown so far; with `wait` only when the next output comes.
 pub fn clear_output(wait: bool) {
     if channel::is_connected() {
-        stdout::send_in_place(&FromCell::ClearOutput { wait });
+        stdout::send_in_place(Shown::ClearOutput { wait });
     }
 }
 
@@ -80,7 +80,7 @@ impl DisplayHandle {
 
 fn send(display: Display) {
     if channel::is_connected() {
-        stdout::send_in_place(&FromCell::Display(display));
+        stdout::send_in_place(Shown::Display(display));
         return;
     }
     for (mime_type, content) in display.data {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use antiphon_channel::Outcome;
 
-use crate::channel;
+use crate::{__print_error_line, channel};
 
 thread_local! {
     static FAILURE: RefCell<Option<Outcome>> = const { RefCell::new(None) };
@@ -18,30 +18,31 @@ thread_local! {
 /// As [`std::eprintln!`].
 #[macro_export]
 macro_rules! eprintln {
-    ($format:literal, $argument:expr $(,)?) => {
-        match (&$argument,) {
-            (argument,) => {
-                fn here() {}
-                $crate::__report_line(
-                    ::std::any::type_name_of_val(&here),
-                    ::std::any::type_name_of_val(argument),
-                    ::std::format_args!($format, argument),
-                )
-            }
-        }
+    () => {
+        $crate::__print_error_line(::std::format_args!(""))
     };
-    ($($argument:tt)*) => { ::std::eprintln!($($argument)*) };
+    // As evcxr writes it. The literal is passed on, so that a diagnostic points to it.
+    ($format:literal, $error:ident) => {{
+        fn here() {}
+        $crate::__report_line(
+            ::std::any::type_name_of_val(&here),
+            ::std::any::type_name_of_val(&$error),
+            ::std::format_args!($format, $error),
+        )
+    }};
+    ($($argument:tt)*) => {{
+        $crate::__print_error_line(::std::format_args!($($argument)*));
+    }};
 }
 
 /// Prints a line to standard error, or keeps it when it comes from evcxr's error type.
 #[doc(hidden)]
-#[expect(clippy::print_stderr, reason = "it is what the cell asked for")]
 pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
     if channel::is_connected() && is_generated(caller) {
         let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
         FAILURE.set(Some(failure));
     } else {
-        std::eprintln!("{text}");
+        __print_error_line(text);
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::PanicHookInfo;
 
 use antiphon_channel::PanicInfo;
 
-use crate::{cell, channel};
+use crate::{__print_error_line, cell, channel};
 
 thread_local! {
     static PANICS: RefCell<Vec<PanicInfo>> = const { RefCell::new(Vec::new()) };
@@ -42,11 +42,10 @@ pub(crate) fn print_caught() {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "where panics are told")]
 fn print(panic: &PanicInfo) {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
-    std::eprintln!("thread '{name}' panicked at {}:\n{}", panic.location, panic.message);
+    __print_error_line(format_args!("thread '{name}' panicked at {}:\n{}", panic.location, panic.message));
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> PanicInfo {

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use antiphon_channel::{Display, FromCell};
+use antiphon_channel::{Display, Shown};
 use serde_json::{Map, Value};
 
 use crate::{channel, stdout};
@@ -41,7 +41,7 @@ fn show(type_name: &str, value: &dyn Debug) {
     let text = format!("{value:?}");
     if channel::is_connected() {
         let data = Map::from_iter([("text/plain".to_owned(), Value::String(text))]);
-        stdout::send_in_place(&FromCell::Display(Display { data, result: true, ..Display::default() }));
+        stdout::send_in_place(Shown::Display(Display { data, result: true, ..Display::default() }));
     } else {
         stdout::write_content("text/plain", &text);
     }

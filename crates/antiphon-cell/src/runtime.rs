@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::cell;
+use crate::parent::{InCell, in_cell};
 use crate::shared::RUNTIME;
 
 pub use tokio::runtime::*;
@@ -56,7 +57,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.inner().spawn(future)
+        self.inner().spawn(InCell::new(Box::pin(future)))
     }
 
     /// As [`tokio::runtime::Runtime::spawn_blocking`].
@@ -65,7 +66,7 @@ impl Runtime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.inner().spawn_blocking(function)
+        self.inner().spawn_blocking(in_cell(Box::new(function)))
     }
 
     /// As [`tokio::runtime::Runtime::handle`].

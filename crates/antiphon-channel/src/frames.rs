@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Version of the frames. Both ends come from one build, so any difference is an error.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// Line on the child's standard output that says: here belongs the next [`FromCell::Display`] or
-/// [`FromCell::ClearOutput`]. The payload travels over the socket, the short line keeps its place among the bytes
+/// Line on the child's standard output that says: here belongs the next [`FromCell::Shown`].
+/// The payload travels over the socket, the short line keeps its place among the bytes
 /// (a write of at most `PIPE_BUF` bytes is never torn, POSIX `write`).
 pub const DISPLAY_MARKER: &str = "EVCXR_ANTIPHON_DISPLAY";
 
@@ -200,13 +200,50 @@ pub enum FromCell {
         /// From start to end, in microseconds.
         run_time_us: u64,
     },
-    /// Rich output; its place is the next [`DISPLAY_MARKER`].
+    /// Its place is the next [`DISPLAY_MARKER`].
+    Shown(Shown),
+    /// Output of a task whose cell is over. Only after [`ToCell::RouteBackground`]; it has no place in the streams.
+    Background {
+        /// The cell that the task belongs to, from [`FromCell::Started`].
+        sequence: u64,
+        /// What it shows.
+        output: Background,
+    },
+}
+
+/// What is shown at a place in the output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Shown {
+    /// Rich output.
     Display(Display),
-    /// Remove the cell's outputs; its place is the next [`DISPLAY_MARKER`].
+    /// Remove the cell's outputs.
     ClearOutput {
         /// Wait for the next output before clearing.
         wait: bool,
     },
+}
+
+/// Output of a task whose cell is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Background {
+    /// Printed.
+    Text {
+        /// To which stream.
+        stream: Stream,
+        /// As it was printed: perhaps half a line.
+        text: String,
+    },
+    /// Displayed.
+    Shown(Shown),
+}
+
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// How a cell's code ended.
@@ -257,7 +294,12 @@ pub struct Display {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCell {
     /// The greeting was read: what is sent from now on keeps its place in the output.
-    Welcome,
+    Welcome {
+        /// As [`ToCell::RouteBackground`].
+        route_background: bool,
+    },
+    /// From now on send [`FromCell::Background`]; until then such output goes the way of all output.
+    RouteBackground,
     /// Cut the cell at its next `.await`. Ignored when another cell runs by now.
     Interrupt {
         /// From [`FromCell::Started`].

@@ -147,9 +147,9 @@ impl ChildLink {
     }
 
     /// The cell library of this child connected.
-    pub(crate) fn attach(&mut self, stream: UnixStream) {
+    pub(crate) fn attach(&mut self, stream: UnixStream, route_background: bool) {
         self.cell = Some(CellLink { source: Source::new(Stream::Socket(stream)), buffer: Vec::new() });
-        self.tell_cell(&ToCell::Welcome);
+        self.tell_cell(&ToCell::Welcome { route_background });
     }
 
     /// Whether the preload is loaded in it.
@@ -217,6 +217,10 @@ impl ChildLink {
     pub(crate) fn forward(&mut self, line: &[u8]) {
         // evcxr is reading whenever its child runs; when it is gone, so is everything.
         let _ = self.to_evcxr.write_all(line);
+    }
+
+    pub(crate) fn route_background(&self) {
+        self.tell_cell(&ToCell::RouteBackground);
     }
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {

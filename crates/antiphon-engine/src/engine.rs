@@ -1,6 +1,8 @@
 //! The handle that front ends hold.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use antiphon_channel::Completions;
@@ -9,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::background::BackgroundEvent;
 use crate::error::{Error, ErrorKind};
 use crate::event::{CellError, End, Event};
 use crate::handshake;
@@ -16,6 +19,7 @@ use crate::host_process::{HostCommand, HostProcess};
 use crate::metrics::Metrics;
 use crate::options::{Options, Progress, ProgressFn};
 use crate::preload::Preload;
+use crate::run::Queued;
 use crate::session::{Session, cache_dir};
 use crate::supervisor::Supervisor;
 use crate::toolchain::Toolchain;
@@ -37,6 +41,8 @@ const EVENTS: usize = 64;
 pub struct Engine {
     commands: mpsc::Sender<Command>,
     supervisor: JoinHandle<()>,
+    last_execution: AtomicU64,
+    background: Mutex<Option<mpsc::Receiver<BackgroundEvent>>>,
     toolchain: Toolchain,
     /// Kept so that nobody removes the preload while it is in use.
     _preload: Preload,
@@ -106,7 +112,7 @@ impl Engine {
         let cold = preload.is_cold();
         let context_dir = command.session.context_dir();
         let toolchain = command.toolchain.clone();
-        let (mut startup, commands, supervisor) = match spawn(command, options.interrupt_grace) {
+        let Spawned { mut startup, commands, background, supervisor } = match spawn(command, options.interrupt_grace) {
             Ok(spawned) => spawned,
             Err(error) => return (None, Err(error)),
         };
@@ -120,7 +126,14 @@ impl Engine {
             return ((!cold).then_some(preload), Err(error));
         }
         let completed = if cold { preload.complete(&context_dir) } else { Ok(()) };
-        let engine = Self { commands, supervisor, toolchain, _preload: preload };
+        let engine = Self {
+            commands,
+            supervisor,
+            last_execution: AtomicU64::new(0),
+            background: Mutex::new(Some(background)),
+            toolchain,
+            _preload: preload,
+        };
         if let Err(error) = completed {
             engine.shutdown().await;
             return (None, Err(error));
@@ -144,14 +157,34 @@ impl Engine {
     /// Dropping the [`Execution`] does not stop the cell; [`Interrupter::interrupt`] does.
     pub fn execute(&self, code: &str) -> Execution {
         let (events_tx, events) = mpsc::channel(EVENTS);
-        let command = Command::Execute { code: code.to_owned(), events: events_tx };
-        let commands = self.commands.clone();
+        let id = self.last_execution.fetch_add(1, Ordering::Relaxed) + 1;
+        self.command(Command::Execute(Queued { execution: id, code: code.to_owned(), events: events_tx }));
+        Execution { id, events, commands: self.commands.clone(), ended: false }
+    }
+
+    /// What tasks show whose cell is over: each event with the [`Execution::id`] of the cell that spawned the task,
+    /// after that cell's own end, also while another cell runs. Given once.
+    ///
+    /// The events are [`Event::Stdout`], [`Event::Stderr`], [`Event::Display`], [`Event::ClearOutput`] and
+    /// [`Event::Note`]. While nobody has taken the receiver, and after it was dropped, such output belongs to the cell
+    /// that runs, or to the next one. A task is what the cell spawned by `tokio::spawn`, `task::spawn_blocking` or
+    /// `JoinSet`, and what such a task spawns; what it prints is what it prints by `print!` and its like, `display`
+    /// and the handles of `display`. What a dependency prints with std's own macros, and what a `std::thread` prints,
+    /// belongs to the cell that runs.
+    ///
+    /// The receiver should be read: some thousand events wait for it, then a task's output is cut with a note.
+    pub fn background_events(&self) -> Option<mpsc::Receiver<(u64, Event)>> {
+        let receiver = self.background.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        self.command(Command::RouteBackground);
+        Some(receiver)
+    }
+
+    fn command(&self, command: Command) {
         // Kept in order by the channel; a full one waits in a task of its own.
-        if let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(command) {
-            let commands = commands.clone();
+        if let Err(mpsc::error::TrySendError::Full(command)) = self.commands.try_send(command) {
+            let commands = self.commands.clone();
             tokio::spawn(async move { drop(commands.send(command).await) });
         }
-        Execution { events, commands, ended: false }
     }
 
     /// A handle that interrupts the running cell, for a signal handler or another task.
@@ -198,12 +231,18 @@ impl Engine {
 /// A cell under way: its events, in the order in which they happened.
 #[derive(Debug)]
 pub struct Execution {
+    id: u64,
     events: mpsc::Receiver<Event>,
     commands: mpsc::Sender<Command>,
     ended: bool,
 }
 
 impl Execution {
+    /// A number that no other execution of the engine has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The next event; `None` after [`Event::End`].
     ///
     /// # Cancel safety
@@ -260,7 +299,13 @@ fn open(options: Options) -> Result<Option<(Preload, HostCommand)>, Error> {
     Ok(Some((preload, command)))
 }
 
-type Spawned = (mpsc::Receiver<Startup>, mpsc::Sender<Command>, JoinHandle<()>);
+/// An engine's ends of what was started.
+struct Spawned {
+    startup: mpsc::Receiver<Startup>,
+    commands: mpsc::Sender<Command>,
+    background: mpsc::Receiver<BackgroundEvent>,
+    supervisor: JoinHandle<()>,
+}
 
 /// Starts the host and the task that supervises it.
 fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Error> {
@@ -268,15 +313,16 @@ fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Err
     let (commands_tx, commands) = mpsc::channel(64);
     let (connections_tx, connections) = mpsc::channel(64);
     let (startup_tx, startup) = mpsc::channel(64);
+    let (background_tx, background) = mpsc::channel(EVENTS);
     let host = HostProcess::spawn(command)?;
-    let supervisor = Supervisor::new(commands, connections, host, startup_tx, interrupt_grace);
+    let supervisor = Supervisor::new(commands, connections, host, startup_tx, background_tx, interrupt_grace);
     let supervisor = tokio::spawn(async move {
         tokio::select! {
             () = supervisor.run() => {}
             () = handshake::accept(listener, connections_tx) => {}
         }
     });
-    Ok((startup, commands_tx, supervisor))
+    Ok(Spawned { startup, commands: commands_tx, background, supervisor })
 }
 
 async fn wait_until_ready(

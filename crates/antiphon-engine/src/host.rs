@@ -43,7 +43,8 @@ const IDLE_BEFORE_WARM_UP: Duration = Duration::from_millis(300);
 
 /// What every cell can name without a `use`, and a line that switches evcxr's async and question-mark modes on: each
 /// would otherwise cost a failed compilation in the first cell that needs it.
-pub(crate) const PRELUDE: &str = "use tokio::prelude::*;\nuse tokio::EvcxrDisplay;\nuse tokio::eprintln;\n\
+pub(crate) const PRELUDE: &str = "use tokio::prelude::*;\nuse tokio::EvcxrDisplay;\n\
+    use tokio::{eprint, eprintln, print, println};\n\
     { async {}.await; let _ = \"0\".parse::<u8>()?; };\n";
 /// Beside [`PRELUDE`]'s trait while `:fmt` or `:types` are in force.
 const PLAIN_RESULTS: &str = "use tokio::PlainResults;\n";

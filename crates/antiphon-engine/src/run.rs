@@ -17,11 +17,21 @@ const MAX_WAITING: usize = 64;
 /// Merge neighbouring output up to this size.
 const MERGE_BYTES: usize = 64 << 10;
 
+/// A cell that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) execution: u64,
+    pub(crate) code: String,
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
 /// An execution under way.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub(crate) struct Run {
     pub(crate) id: u64,
+    /// The front end's name for it.
+    pub(crate) execution: u64,
     pub(crate) code: String,
     events: mpsc::Sender<Event>,
     waiting: VecDeque<Event>,
@@ -44,11 +54,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(id: u64, code: String, events: mpsc::Sender<Event>, started: Instant) -> Self {
+    pub(crate) fn new(id: u64, queued: Queued, started: Instant) -> Self {
         Self {
             id,
-            code,
-            events,
+            execution: queued.execution,
+            code: queued.code,
+            events: queued.events,
             waiting: VecDeque::new(),
             started,
             metrics: Metrics::default(),
@@ -270,13 +281,22 @@ fn mime_content(mime_type: &str, content: String) -> Value {
 
 /// Adds an event, and output to the output before it.
 pub(crate) fn push_merged(events: &mut VecDeque<Event>, event: Event) {
-    match (events.back_mut(), event) {
-        (Some(Event::Stdout(last)), Event::Stdout(bytes)) if last.len() < MERGE_BYTES => {
+    let event = match events.back_mut() {
+        Some(last) => merge(last, event),
+        None => Some(event),
+    };
+    events.extend(event);
+}
+
+/// Adds output to output of the same stream; gives back what cannot be added.
+pub(crate) fn merge(last: &mut Event, event: Event) -> Option<Event> {
+    match (last, event) {
+        (Event::Stdout(last), Event::Stdout(bytes)) | (Event::Stderr(last), Event::Stderr(bytes))
+            if last.len() < MERGE_BYTES =>
+        {
             last.extend(bytes);
+            None
         }
-        (Some(Event::Stderr(last)), Event::Stderr(bytes)) if last.len() < MERGE_BYTES => {
-            last.extend(bytes);
-        }
-        (_, event) => events.push_back(event),
+        (_, event) => Some(event),
     }
 }

@@ -4,6 +4,7 @@
 //! evcxr's own end marker, which reaches evcxr only from here, after everything in front of it, all of standard
 //! error that was written by then, and all frames of the cell library were read.
 
+mod cargo;
 mod output;
 
 use std::collections::{HashMap, VecDeque};
@@ -13,11 +14,12 @@ use antiphon_channel::{Completions, FromCargo, FromHost, ToCargo, ToHost};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::background::{BackgroundEvent, BackgroundOutput};
 use crate::child_link::{ChildLink, ChildWake};
 use crate::event::{CellError, Event};
 use crate::handshake::Connection;
 use crate::host_process::{FrameWriter, HostProcess};
-use crate::run::Run;
+use crate::run::{Queued, Run};
 use crate::wake::{Command, Startup, deliver, due, wake};
 
 /// Output between cells is kept for the next cell up to so many events.
@@ -36,6 +38,7 @@ enum Wake {
     Child(ChildWake),
     HostExited(String),
     Delivered,
+    BackgroundDelivered,
     BundleDue,
     GraceOver,
 }
@@ -52,8 +55,9 @@ pub(crate) struct Supervisor {
     cargo: HashMap<u64, FrameWriter>,
     cargo_frames: (mpsc::Sender<CargoFrame>, mpsc::Receiver<CargoFrame>),
     run: Option<Run>,
-    queue: VecDeque<(String, mpsc::Sender<Event>)>,
+    queue: VecDeque<Queued>,
     stray: VecDeque<Event>,
+    background: BackgroundOutput,
     /// Frames of the cell library whose marker was not read yet.
     displays: VecDeque<Event>,
     completions: HashMap<u64, oneshot::Sender<Completions>>,
@@ -69,6 +73,7 @@ impl Supervisor {
         connections: mpsc::Receiver<Connection>,
         host: HostProcess,
         startup: mpsc::Sender<Startup>,
+        background: mpsc::Sender<BackgroundEvent>,
         interrupt_grace: Duration,
     ) -> Self {
         Self {
@@ -84,6 +89,7 @@ impl Supervisor {
             run: None,
             queue: VecDeque::new(),
             stray: VecDeque::new(),
+            background: BackgroundOutput::new(background),
             displays: VecDeque::new(),
             completions: HashMap::new(),
             inspections: HashMap::new(),
@@ -101,7 +107,7 @@ impl Supervisor {
                 Wake::Command(Some(command)) => self.command(command).await,
                 Wake::Connected(connection) => self.connected(connection),
                 Wake::Host(Some(frame)) => self.host_said(frame).await,
-                Wake::Host(None) => {}
+                Wake::Host(None) | Wake::BackgroundDelivered => {}
                 Wake::Cargo(id, frame) => self.cargo_said(id, frame).await,
                 Wake::Child(wake) => {
                     let asked = self.child.as_ref().is_some_and(ChildLink::waits_for_input);
@@ -142,6 +148,7 @@ impl Supervisor {
     async fn next(&mut self) -> Wake {
         let room = self.run.as_ref().is_none_or(Run::has_room);
         let child = self.child.as_ref().filter(|_| room);
+        let running = self.run.as_ref().map(|run| run.execution);
         tokio::select! {
             command = self.commands.recv() => Wake::Command(command),
             Some(connection) = self.connections.recv() => Wake::Connected(connection),
@@ -152,6 +159,7 @@ impl Supervisor {
             Some((id, frame)) = self.cargo_frames.1.recv() => Wake::Cargo(id, frame),
             wake = wake(child) => Wake::Child(wake),
             () = deliver(self.run.as_mut()) => Wake::Delivered,
+            () = self.background.deliver(running) => Wake::BackgroundDelivered,
             () = due(self.bundle_due) => Wake::BundleDue,
             () = due(self.grace_over) => Wake::GraceOver,
         }
@@ -159,9 +167,15 @@ impl Supervisor {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Execute { code, events } => {
-                self.queue.push_back((code, events));
+            Command::Execute(queued) => {
+                self.queue.push_back(queued);
                 self.start_next().await;
+            }
+            Command::RouteBackground => {
+                self.background.take();
+                if let Some(child) = &self.child {
+                    child.route_background();
+                }
             }
             Command::Reply(value) => self.reply(value).await,
             Command::Interrupt => self.interrupt().await,
@@ -188,11 +202,12 @@ impl Supervisor {
         if self.run.is_some() || !self.ready {
             return;
         }
-        let Some((code, events)) = self.queue.pop_front() else {
+        let Some(queued) = self.queue.pop_front() else {
             return;
         };
         let id = self.next_id();
-        let mut run = Run::new(id, code.clone(), events, std::time::Instant::now());
+        let code = queued.code.clone();
+        let mut run = Run::new(id, queued, std::time::Instant::now());
         for event in self.stray.drain(..) {
             run.push(event);
         }
@@ -230,12 +245,13 @@ impl Supervisor {
             Connection::Host(stream) => self.host.attach(stream),
             Connection::Child(ends) => {
                 self.displays.clear();
+                self.background.child_started();
                 // An error here is a full descriptor table; evcxr then reports that its child ended.
                 self.child = ChildLink::new(ends).ok();
             }
             Connection::Cell { pid, stream } => {
                 if let Some(child) = self.child.as_mut().filter(|child| child.pid() == pid) {
-                    child.attach(stream);
+                    child.attach(stream, self.background.is_taken());
                 }
             }
             Connection::Cargo(stream) => {
@@ -290,43 +306,6 @@ impl Supervisor {
                 None => self.host.send(&ToHost::InputReply { value: String::new() }).await,
             },
             FromHost::Note { text } => self.emit(Event::Note(text)),
-        }
-    }
-
-    async fn cargo_said(&mut self, id: u64, frame: Option<FromCargo>) {
-        let cancelled = self.run.as_ref().is_some_and(|run| run.cancelled);
-        let reply = match frame {
-            None => {
-                self.cargo.remove(&id);
-                return;
-            }
-            Some(FromCargo::Progress { line }) => {
-                if self.startup.is_some() {
-                    self.tell_startup(Startup::Compiling(line)).await;
-                } else {
-                    self.emit(Event::Compiling(line));
-                }
-                return;
-            }
-            Some(FromCargo::Starting { .. }) if cancelled => ToCargo::Abort,
-            Some(FromCargo::Starting { .. }) => {
-                if let Some(run) = &mut self.run {
-                    run.cargo_started();
-                }
-                ToCargo::Proceed
-            }
-            Some(FromCargo::PreloadRebuilt) => {
-                if self.child.as_ref().is_some_and(ChildLink::has_preload) {
-                    if let Some(run) = &mut self.run {
-                        run.preload_rebuilt = true;
-                    }
-                    self.kill_child();
-                }
-                ToCargo::Proceed
-            }
-        };
-        if let Some(writer) = self.cargo.get_mut(&id) {
-            writer.send(&reply).await;
         }
     }
 

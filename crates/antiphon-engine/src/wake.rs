@@ -1,21 +1,30 @@
 //! What reaches the supervisor from front ends, what it tells about start-up, and what it waits for.
 
 use antiphon_channel::Completions;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::child_link::{ChildLink, ChildWake};
-use crate::event::Event;
-use crate::run::Run;
+use crate::run::{Queued, Run};
 
 /// What front ends ask for.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Execute { code: String, events: mpsc::Sender<Event> },
+    Execute(Queued),
+    /// The receiver of background output was taken.
+    RouteBackground,
     Reply(String),
     Interrupt,
-    Complete { code: String, position: usize, answer: oneshot::Sender<Completions> },
-    Inspect { code: String, position: usize, answer: oneshot::Sender<Option<(String, String)>> },
+    Complete {
+        code: String,
+        position: usize,
+        answer: oneshot::Sender<Completions>,
+    },
+    Inspect {
+        code: String,
+        position: usize,
+        answer: oneshot::Sender<Option<(String, String)>>,
+    },
     Shutdown,
 }
 

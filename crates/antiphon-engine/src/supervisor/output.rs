@@ -6,7 +6,8 @@ use antiphon_channel::FromCell;
 use tokio::time::Instant;
 
 use super::{MAX_STRAY_EVENTS, Supervisor};
-use crate::child_link::ChildWake;
+use crate::background::shown_event;
+use crate::child_link::{ChildLink, ChildWake};
 use crate::event::Event;
 use crate::run::push_merged;
 use crate::scanner::Token;
@@ -85,27 +86,34 @@ impl Supervisor {
     }
 
     fn pump_cell(&mut self) {
-        let Some(child) = &mut self.child else { return };
-        for frame in child.read_cell() {
+        let frames = self.child.as_mut().map(ChildLink::read_cell).unwrap_or_default();
+        for frame in frames {
             match frame {
-                FromCell::Started { sequence } => {
-                    let Some(run) = &mut self.run else { continue };
-                    run.code_started(sequence);
-                    if run.cancelled {
-                        child.interrupt(sequence);
-                        self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
-                    }
-                }
+                FromCell::Started { sequence } => self.code_started(sequence),
                 FromCell::Finished { outcome, run_time_us, .. } => {
                     if let Some(run) = &mut self.run {
                         run.code_finished(outcome, Duration::from_micros(run_time_us));
                     }
                 }
-                FromCell::Display(display) => self.displays.push_back(Event::Display(display)),
-                FromCell::ClearOutput { wait } => {
-                    self.displays.push_back(Event::ClearOutput { wait });
+                FromCell::Shown(shown) => self.displays.push_back(shown_event(shown)),
+                FromCell::Background { sequence, output } => {
+                    if let Some(event) = self.background.push(sequence, output) {
+                        self.emit(event);
+                    }
                 }
             }
+        }
+    }
+
+    fn code_started(&mut self, sequence: u64) {
+        let (Some(run), Some(child)) = (&mut self.run, &mut self.child) else {
+            return;
+        };
+        self.background.cell_started(sequence, run.execution);
+        run.code_started(sequence);
+        if run.cancelled {
+            child.interrupt(sequence);
+            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
         }
     }
 

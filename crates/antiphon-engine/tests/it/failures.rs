@@ -120,6 +120,8 @@ parse(\"x\").is_err()",
     .gives("true");
     let shown = t.cell("eprintln!(\"{}\", parse(\"x\").unwrap_err());").ok();
     assert_eq!(shown.stderr(), "invalid digit found in string\n");
+    let shown = t.cell("let (b, c) = (2, 3);\neprintln!(\"{a}\", a = 1);\neprintln!(\"{}\", b);\neprintln!(\"{c}\");\neprintln!();").ok();
+    assert_eq!(shown.stderr(), "1\n2\n3\n\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod async_cells;
+mod background;
 mod cold_start;
 mod dependencies;
 mod failures;

@@ -145,10 +145,36 @@ impl Session {
         RUNTIME.block_on(self.engine.interrupter().interrupt());
     }
 
+    /// What tasks show whose cell is over; taken once.
+    pub(crate) fn background(&self) -> Background {
+        let _context = RUNTIME.enter();
+        Background { events: self.engine.background_events().unwrap() }
+    }
+
     /// Ends an own engine.
     pub(crate) fn shutdown(self) {
         let engine = Arc::into_inner(self.engine).unwrap();
         within(LIMIT, "shutting down", engine.shutdown());
+    }
+}
+
+/// Output of tasks whose cell is over.
+pub(crate) struct Background {
+    events: tokio::sync::mpsc::Receiver<(u64, Event)>,
+}
+
+impl Background {
+    /// Reads what an execution's tasks show until it holds a text; nothing of another execution may come before.
+    #[track_caller]
+    pub(crate) fn until(&mut self, execution: u64, text: &str) -> Shown {
+        let mut shown = Shown::default();
+        while !shown.order().concat().contains(text) {
+            let event = RUNTIME.block_on(async { tokio::time::timeout(LIMIT, self.events.recv()).await });
+            let Ok(Some((id, event))) = event else { panic!("no {text:?} after {shown:?}") };
+            assert_eq!(id, execution, "{event:?}");
+            shown.push(event);
+        }
+        shown
     }
 }
 
@@ -161,6 +187,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn id(&self) -> u64 {
+        self.execution.id()
+    }
+
     /// Lets each event take longer than usual.
     pub(crate) fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
