@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use antiphon_channel::Completions;
+use tokio::sync::mpsc;
 
 use crate::{Engine, Event, Execution};
 
@@ -28,6 +29,11 @@ pub trait Evaluator: Send + Sync {
         Box::pin(async { None })
     }
 
+    /// What tasks show whose cell is over, with the [`RunningCell::id`] of that cell. Given once.
+    fn background_events(&self) -> Option<mpsc::Receiver<(u64, Event)>> {
+        None
+    }
+
     /// Whether it can still run cells. What can recover by itself is alive.
     fn is_alive(&self) -> bool {
         true
@@ -39,6 +45,9 @@ pub trait Evaluator: Send + Sync {
 
 /// A cell under way.
 pub trait RunningCell: Send {
+    /// A number that no other cell of the evaluator has.
+    fn id(&self) -> u64;
+
     /// The next event; `None` after [`Event::End`].
     ///
     /// # Cancel safety
@@ -67,6 +76,10 @@ impl Evaluator for Engine {
         Box::pin(Self::inspect(self, code, position))
     }
 
+    fn background_events(&self) -> Option<mpsc::Receiver<(u64, Event)>> {
+        Self::background_events(self)
+    }
+
     fn is_alive(&self) -> bool {
         Self::is_alive(self)
     }
@@ -81,6 +94,10 @@ impl Evaluator for Engine {
 }
 
 impl RunningCell for Execution {
+    fn id(&self) -> u64 {
+        Self::id(self)
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
         Box::pin(Self::next(self))
     }

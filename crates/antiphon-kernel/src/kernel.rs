@@ -22,6 +22,7 @@ use crate::help::{complete, inspect};
 use crate::history::History;
 use crate::launcher::{Launched, Launcher};
 use crate::options::Options;
+use crate::parents::Parents;
 use crate::request::{self, Channel, Request};
 use crate::signals::KernelSignal;
 use crate::sockets::Sockets;
@@ -36,6 +37,8 @@ const HELP_LIMIT: Duration = Duration::from_secs(10);
 enum Wake {
     Request(Request),
     Cell(Event),
+    /// A task shows something after the end of its cell.
+    Background(u64, Event),
     /// Progress of a launch.
     Launching(Event),
     Launched(Launched),
@@ -59,6 +62,8 @@ pub(crate) struct Kernel {
     options: Options,
     launcher: Arc<dyn Launcher>,
     evaluator: Option<Arc<dyn Evaluator>>,
+    background: Option<mpsc::Receiver<(u64, Event)>>,
+    parents: Parents,
     launch: Option<Launch>,
     /// Read from the sockets ahead of its turn.
     inbox: VecDeque<Request>,
@@ -89,6 +94,8 @@ impl Kernel {
             options,
             launcher,
             evaluator: None,
+            background: None,
+            parents: Parents::default(),
             launch: None,
             inbox: VecDeque::new(),
             queue: VecDeque::new(),
@@ -110,6 +117,7 @@ impl Kernel {
             match self.next().await {
                 Wake::Request(request) => self.request(request).await,
                 Wake::Cell(event) => self.cell_said(event).await,
+                Wake::Background(cell, event) => self.background(cell, event).await,
                 Wake::Launching(event) => self.launching(event).await,
                 Wake::Launched(launched) => self.launched(launched).await,
                 Wake::Answered(request, content) => {
@@ -145,6 +153,7 @@ impl Kernel {
             Some(request) = self.sockets.requests.recv() => Wake::Request(request),
             Some(signal) = self.signals.recv() => Wake::Signal(signal),
             event = cell_event(self.running.as_mut()) => Wake::Cell(event),
+            Some((cell, event)) = background_event(self.background.as_mut()) => Wake::Background(cell, event),
             step = launch_step(self.launch.as_mut()) => step,
             Some(Ok((request, content))) = self.answers.join_next() => Wake::Answered(request, content),
             () = tokio::time::sleep_until(output_due.unwrap_or_else(Instant::now)), if output_due.is_some() => {
@@ -270,6 +279,10 @@ async fn cell_event(running: Option<&mut Execution>) -> Event {
         Some(running) => running.next().await,
         None => std::future::pending().await,
     }
+}
+
+async fn background_event(events: Option<&mut mpsc::Receiver<(u64, Event)>>) -> Option<(u64, Event)> {
+    events?.recv().await
 }
 
 /// The next thing that a launch has to say. Cancel safe.

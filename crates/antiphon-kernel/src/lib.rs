@@ -21,6 +21,7 @@ mod launcher;
 mod message;
 mod options;
 mod outputs;
+mod parents;
 mod positions;
 mod replies;
 mod request;

@@ -9,6 +9,7 @@ use super::{Kernel, Launch};
 use crate::execution::Execution;
 use crate::launcher::Launched;
 use crate::message;
+use crate::outputs::Outputs;
 use crate::request::{self, Request};
 
 impl Kernel {
@@ -74,6 +75,8 @@ impl Kernel {
         self.launch = None;
         match launched {
             Ok(evaluator) => {
+                self.background = evaluator.background_events();
+                self.parents.clear();
                 self.evaluator = Some(evaluator);
                 self.start_cell();
             }
@@ -84,8 +87,31 @@ impl Kernel {
     }
 
     fn start_cell(&mut self) {
+        if let Some(running) = &self.running {
+            let code = running.execute.code.clone();
+            self.evaluate(&code);
+        }
+    }
+
+    /// Has the evaluator run code for the execution under way.
+    fn evaluate(&mut self, code: &str) {
         if let (Some(running), Some(evaluator)) = (&mut self.running, &self.evaluator) {
-            running.cell = Some(evaluator.execute(&running.execute.code));
+            let cell = evaluator.execute(code);
+            self.parents.push(cell.id(), &running.request, running.count, running.execute.silent);
+            running.cell = Some(cell);
+        }
+    }
+
+    /// What a task shows goes to the cell that spawned it, whatever runs by now.
+    pub(super) async fn background(&mut self, cell: u64, event: Event) {
+        let Some(parent) = self.parents.get(cell).filter(|parent| !parent.silent) else {
+            return;
+        };
+        let mut outputs = Outputs::new(parent.execution_count);
+        outputs.take(event);
+        let parent = parent.message.clone();
+        for content in outputs.finish(None) {
+            self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
         }
     }
 
@@ -113,10 +139,11 @@ impl Kernel {
         self.evaluator = self.evaluator.take().filter(|evaluator| evaluator.is_alive());
         let Some(running) = &mut self.running else { return };
         let error = if running.end_expression(error.as_ref()) { None } else { error };
-        if let (None, Some(evaluator)) = (&error, &self.evaluator)
+        if error.is_none()
+            && self.evaluator.is_some()
             && let Some(code) = running.next_expression()
         {
-            running.cell = Some(evaluator.execute(&code));
+            self.evaluate(&code);
             return;
         }
         self.finish(error).await;

@@ -1,7 +1,7 @@
 //! An evaluator that follows a script, and its launcher.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use antiphon_engine::{
@@ -34,6 +34,8 @@ pub(crate) struct Script {
     released: Semaphore,
     launches: Option<Semaphore>,
     is_alive: AtomicBool,
+    last_id: AtomicU64,
+    background: (mpsc::UnboundedSender<(u64, Event)>, Mutex<Option<mpsc::UnboundedReceiver<(u64, Event)>>>),
 }
 
 impl Script {
@@ -48,6 +50,7 @@ impl Script {
     }
 
     fn of(cells: impl IntoIterator<Item = Vec<Step>>, launches: Option<Semaphore>) -> Self {
+        let (background_tx, background) = mpsc::unbounded_channel();
         let (inputs_tx, inputs) = mpsc::unbounded_channel();
         Self {
             cells: Mutex::new(cells.into_iter().collect()),
@@ -58,6 +61,8 @@ impl Script {
             released: Semaphore::new(0),
             launches,
             is_alive: AtomicBool::new(true),
+            last_id: AtomicU64::new(0),
+            background: (background_tx, Mutex::new(Some(background))),
         }
     }
 
@@ -73,6 +78,12 @@ impl Script {
     /// A cell that waits goes on.
     pub(crate) fn release(&self) {
         self.released.add_permits(1);
+    }
+
+    /// A task of a cell, counted from 1, shows something after the cell's end.
+    pub(crate) fn show_later(&self, cell: u64, step: Step) {
+        let Step::Emit(event) = step else { panic!("{step:?} shows nothing") };
+        self.background.0.send((cell, event)).unwrap();
     }
 
     /// From now on the evaluator cannot go on.
@@ -117,7 +128,8 @@ impl Evaluator for Fake {
     fn execute(&self, code: &str) -> Box<dyn RunningCell> {
         self.0.note(format!("run {code}"));
         let steps = self.0.cells.lock().unwrap().pop_front().unwrap_or_else(|| vec![finished()]);
-        Box::new(FakeCell { script: Arc::clone(&self.0), steps: steps.into() })
+        let id = self.0.last_id.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::new(FakeCell { id, script: Arc::clone(&self.0), steps: steps.into() })
     }
 
     fn interrupt(&self) -> BoxFuture<'_, ()> {
@@ -148,6 +160,17 @@ impl Evaluator for Fake {
         })
     }
 
+    fn background_events(&self) -> Option<mpsc::Receiver<(u64, Event)>> {
+        let mut events = self.0.background.1.lock().unwrap().take()?;
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                let _ = sender.send(event).await;
+            }
+        });
+        Some(receiver)
+    }
+
     fn is_alive(&self) -> bool {
         self.0.is_alive.load(Ordering::SeqCst)
     }
@@ -158,11 +181,16 @@ impl Evaluator for Fake {
 }
 
 struct FakeCell {
+    id: u64,
     script: Arc<Script>,
     steps: VecDeque<Step>,
 }
 
 impl RunningCell for FakeCell {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
         Box::pin(async {
             loop {

@@ -112,3 +112,25 @@ async fn progress_gives_way_to_what_the_cell_shows() {
     let steps = vec![compiling("Compiling a v1"), finished()];
     assert_eq!(shown(steps).await, [first, "clear_output wait=false"]);
 }
+
+#[tokio::test]
+async fn what_a_task_shows_goes_to_its_own_cell() {
+    let script = Script::new([vec![finished()], vec![Step::UntilReleased, finished()]]);
+    let kernel = KernelUnderTest::start(&script).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    front_end.run("spawns").await;
+    // Between cells.
+    script.show_later(1, stdout("tick\n"));
+    front_end.shows(&["#1 stream stdout \"tick\\n\""]).await;
+    // While another one runs.
+    front_end.execute("other").await;
+    front_end.shows(&["#2 status busy", "#2 execute_input [2] \"other\""]).await;
+    script.show_later(1, display(&json!({ "data": { "text/plain": "2" }, "display_id": "d", "update": true })));
+    front_end.shows(&["#1 update_display_data {\"text/plain\":\"2\"} {\"display_id\":\"d\"}"]).await;
+    // Of a cell that nobody knows.
+    script.show_later(99, stdout("lost"));
+    script.release();
+    front_end.shows(&["#2 status idle"]).await;
+    front_end.reply().await;
+    front_end.shut_down(kernel).await;
+}

@@ -77,6 +77,10 @@ struct FakeCell {
 }
 
 impl RunningCell for FakeCell {
+    fn id(&self) -> u64 {
+        0
+    }
+
     fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
         Box::pin(async {
             loop {
