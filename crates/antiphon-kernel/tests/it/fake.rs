@@ -23,6 +23,9 @@ pub(crate) enum Step {
     EchoInput,
 }
 
+/// What a task of a cell shows.
+type Later = (u64, Event);
+
 /// What tests and the fake share.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -35,7 +38,7 @@ pub(crate) struct Script {
     launches: Option<Semaphore>,
     is_alive: AtomicBool,
     last_id: AtomicU64,
-    background: (mpsc::UnboundedSender<(u64, Event)>, Mutex<Option<mpsc::UnboundedReceiver<(u64, Event)>>>),
+    background: (mpsc::UnboundedSender<Later>, Mutex<Option<mpsc::UnboundedReceiver<Later>>>),
 }
 
 impl Script {
@@ -160,7 +163,7 @@ impl Evaluator for Fake {
         })
     }
 
-    fn background_events(&self) -> Option<mpsc::Receiver<(u64, Event)>> {
+    fn background_events(&self) -> Option<mpsc::Receiver<Later>> {
         let mut events = self.0.background.1.lock().unwrap().take()?;
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
