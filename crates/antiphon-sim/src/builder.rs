@@ -11,6 +11,9 @@ use crate::{latency::Latency, sim::Sim};
 /// The pause between two chunks of a stream, unless set.
 const DEFAULT_CHUNK_GAP: Duration = Duration::from_millis(15);
 
+/// What most servers allow.
+const DEFAULT_MAX_STREAMS: u32 = 100;
+
 /// The settings of a [`Sim`]; made by [`Sim::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until it is started"]
@@ -27,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) latency: Latency,
     chunk_gap: Option<Duration>,
     pub(crate) require_key: bool,
+    /// HTTP/2 streams per connection.
+    pub(crate) max_streams: u32,
 }
 
 impl Settings {
@@ -44,7 +49,13 @@ impl SimBuilder {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
-            settings: Settings { seed: 0, latency: Latency::default(), chunk_gap: None, require_key: false },
+            settings: Settings {
+                seed: 0,
+                latency: Latency::default(),
+                chunk_gap: None,
+                require_key: false,
+                max_streams: DEFAULT_MAX_STREAMS,
+            },
         }
     }
 
@@ -82,6 +93,12 @@ impl SimBuilder {
     /// Sets whether requests without a key get the provider's 401. Any key will do. Default: no.
     pub fn require_key(mut self, require: bool) -> Self {
         self.settings.require_key = require;
+        self
+    }
+
+    /// Sets how many requests an HTTP/2 connection may have at once. Default: 100.
+    pub fn max_streams(mut self, streams: u32) -> Self {
+        self.settings.max_streams = streams;
         self
     }
 

@@ -1,8 +1,8 @@
 //! A loopback server that speaks the wire formats of the LLM providers.
 //!
 //! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like
-//! Anthropic (`/v1/messages`, `/v1/models`) and like PromptLayer (`/track-request`,
-//! `/rest/track-request`, `/log-request`), with or without streaming, with the providers' headers
+//! Anthropic (`/v1/messages`, `/v1/models`), like Ollama (`/api/chat`, `/api/generate`, `/api/tags`,
+//! `/api/version`) and like PromptLayer (`/track-request`, `/rest/track-request`, `/log-request`), with or without streaming, with the providers' headers
 //! and error bodies. `GET /health` says that it is up.
 //!
 //! - **Simulated, and it says so**: every response has the header `x-antiphon-simulated: true`, and
@@ -12,6 +12,7 @@
 //!   arrive. So ten equal calls get varied answers, the same ten in every run. A request with a
 //!   `seed`, or with `temperature` 0, always gets the same answer.
 //! - **As slow as a model**: each call draws its [`Latency`] by the seed and its number.
+//! - **As unreliable as wanted**: [`Sim::inject`] makes the next calls go wrong in the ways of the real ones.
 //! - **Usage** counts tokens by a simple rule: a token is a word or one other character, with the
 //!   white space before it.
 //!
@@ -26,10 +27,13 @@
 mod activity;
 mod anthropic;
 mod builder;
+mod fault;
+mod faulty;
 mod fields;
 mod generate;
 mod latency;
 mod listener;
+mod ollama;
 mod openai;
 mod plan;
 mod promptlayer;
@@ -39,6 +43,7 @@ mod replies;
 mod request_log;
 mod route;
 mod seed;
+mod server;
 mod service;
 mod sim;
 mod timestamp;
@@ -46,6 +51,7 @@ mod tokens;
 
 pub use activity::Activity;
 pub use builder::SimBuilder;
+pub use fault::{ErrorAnswer, Fault};
 pub use latency::{Latency, ParseLatencyError};
 pub use request_log::RecordedRequest;
 pub use sim::Sim;

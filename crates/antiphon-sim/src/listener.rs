@@ -4,10 +4,14 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -18,6 +22,9 @@ use crate::activity::{ActivityCounter, Guard};
 
 /// Connections that wait to be accepted: as many clients as a test starts at once.
 const BACKLOG: u32 = 4096;
+
+/// Before another try to accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A listener that counts its connections in an [`ActivityCounter`] and closes them when told to
 /// stop.
@@ -40,12 +47,15 @@ impl CountedListener {
     }
 }
 
-impl Listener for CountedListener {
-    type Io = CountedStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+impl CountedListener {
+    /// The next connection. Failures to accept (no file descriptors left) are waited out.
+    pub(crate) async fn accept(&self) -> CountedStream {
+        let stream = loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => break stream,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        };
         // Without it Nagle's algorithm holds back the chunks of a stream. A failure only costs
         // speed.
         let _ = stream.set_nodelay(true);
@@ -54,11 +64,22 @@ impl Listener for CountedListener {
             // Either way the server is gone.
             let _ = stop.wait_for(|stop| *stop).await;
         });
-        (CountedStream { stream, stopped, _guard: self.activity.open_connection() }, addr)
+        let guard = self.activity.open_connection();
+        CountedStream { stream, stopped, abort: AbortSwitch::default(), _guard: guard }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+/// Makes a connection end with a reset instead of a farewell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AbortSwitch(Arc<AtomicBool>);
+
+impl AbortSwitch {
+    pub(crate) fn flip(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -67,7 +88,23 @@ impl Listener for CountedListener {
 pub(crate) struct CountedStream {
     stream: TcpStream,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    abort: AbortSwitch,
     _guard: Guard,
+}
+
+impl CountedStream {
+    pub(crate) fn abort_switch(&self) -> AbortSwitch {
+        self.abort.clone()
+    }
+}
+
+impl Drop for CountedStream {
+    fn drop(&mut self) {
+        if self.abort.0.load(Ordering::Relaxed) {
+            // A failure makes an ordinary end of it.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
 }
 
 impl AsyncRead for CountedStream {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::Value;
 
+use crate::fault::Fault;
+
 /// A response to be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
@@ -18,13 +20,19 @@ pub(crate) struct Plan {
     pub(crate) payload: Payload,
     /// What the rate limit is charged: tokens in and out.
     pub(crate) tokens: Charge,
+    /// What goes wrong with it.
+    pub(crate) fault: Option<Fault>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Payload {
     Json(Value),
+    /// HTML.
+    Page(String),
     /// Server-sent events, each complete with its empty line.
     Events(Vec<String>),
+    /// JSON objects, each complete with its line end.
+    Lines(Vec<String>),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +56,7 @@ impl Plan {
             status,
             payload: Payload::Json(body),
             tokens: Charge::default(),
+            fault: None,
         }
     }
 }

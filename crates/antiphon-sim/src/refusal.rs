@@ -1,6 +1,8 @@
 //! What can be wrong with a request, before a provider's words are put on it, and the error answer
 //! after.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 
 use crate::fields::FieldFault;
@@ -27,16 +29,16 @@ pub(crate) enum Fault {
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// The `type` of the error.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) message: String,
     /// The parameter that is to blame, where the provider reports it.
     pub(crate) param: Option<String>,
-    pub(crate) code: Option<&'static str>,
+    pub(crate) code: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into(), param: None, code: None }
+        Self { status, kind: kind.into(), message: message.into(), param: None, code: None }
     }
 
     pub(crate) fn with_param(self, param: impl Into<String>) -> Self {
@@ -44,6 +46,6 @@ impl Refusal {
     }
 
     pub(crate) fn with_code(self, code: &'static str) -> Self {
-        Self { code: Some(code), ..self }
+        Self { code: Some(code.into()), ..self }
     }
 }

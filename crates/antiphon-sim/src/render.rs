@@ -1,20 +1,19 @@
 //! A plan as bytes: headers, JSON bodies, streams and error bodies.
 
-use std::{collections::VecDeque, time::Duration};
-
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::Response,
 };
-use futures::stream;
 use serde_json::{Value, json};
 
 use crate::{
     activity::Guard,
+    faulty,
     plan::{Payload, Plan},
     refusal::Refusal,
     route::Provider,
+    server::Hangup,
     service::Exchange,
     timestamp,
 };
@@ -41,37 +40,31 @@ pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
             "error": {"type": kind, "message": message},
             "request_id": exchange.request_id,
         }),
+        Provider::Ollama => json!({"error": message}),
         Provider::PromptLayer => json!({"success": false, "message": message}),
     }
 }
 
 /// Renders `plan`. A stream holds `in_flight` until its last event is handed over, or until the
 /// client leaves.
-pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Guard) -> Response {
-    let headers = headers(&plan, exchange, load);
-    let (content_type, body) = match plan.payload {
-        Payload::Json(body) => ("application/json", Body::from(body.to_string())),
-        Payload::Events(events) => {
-            ("text/event-stream; charset=utf-8", event_stream(events.into(), plan.chunk_gap, in_flight))
-        }
+pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Guard, hangup: Hangup) -> Response {
+    let mut headers = headers(&plan, exchange, load);
+    let plan = faulty::apply(plan, exchange, &mut headers);
+    let (content_type, events) = match plan.payload {
+        Payload::Json(body) => ("application/json", vec![body.to_string()]),
+        Payload::Page(page) => ("text/html; charset=utf-8", vec![page]),
+        Payload::Events(events) => ("text/event-stream; charset=utf-8", events),
+        Payload::Lines(lines) => ("application/x-ndjson", lines),
+    };
+    let body = match (&plan.fault, events.as_slice()) {
+        (None, [whole]) => Body::from(whole.clone()),
+        _ => faulty::body(events, plan.chunk_gap, plan.fault.as_ref(), in_flight, hangup),
     };
     let mut response = Response::new(body);
     *response.status_mut() = plan.status;
     response.headers_mut().extend(headers);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
-}
-
-/// Sends one event after the other, with a gap before each but the first.
-fn event_stream(events: VecDeque<String>, gap: Duration, in_flight: Guard) -> Body {
-    let state = (events, Duration::ZERO, in_flight);
-    Body::from_stream(stream::unfold(state, move |(mut events, pause, in_flight)| async move {
-        let event = events.pop_front()?;
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(event)), (events, gap, in_flight)))
-    }))
 }
 
 /// The providers' headers. `load` is how many requests are in flight, which is what the rate limits
@@ -115,7 +108,7 @@ fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, He
             limit(INPUT_TOKENS, 400_000, plan.tokens.input);
             limit(OUTPUT_TOKENS, 80_000, plan.tokens.output);
         }
-        Provider::PromptLayer => {}
+        Provider::Ollama | Provider::PromptLayer => {}
     }
     headers
 }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method};
 
 use crate::{
-    anthropic, openai, promptlayer,
+    anthropic, ollama, openai, promptlayer,
     refusal::{Fault, Refusal},
 };
 
@@ -12,6 +12,7 @@ use crate::{
 pub(crate) enum Provider {
     OpenAi,
     Anthropic,
+    Ollama,
     PromptLayer,
 }
 
@@ -20,6 +21,10 @@ pub(crate) enum Endpoint {
     Completions,
     ChatCompletions,
     Messages,
+    OllamaChat,
+    OllamaGenerate,
+    OllamaTags,
+    OllamaVersion,
     OpenAiModels,
     AnthropicModels,
     TrackRequest,
@@ -33,6 +38,7 @@ impl Provider {
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         match path {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
+            _ if path.starts_with("/api/") => Self::Ollama,
             _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
             _ => Self::OpenAi,
         }
@@ -42,7 +48,7 @@ impl Provider {
     /// names the places.
     pub(crate) fn key_places(self) -> &'static [&'static str] {
         match self {
-            Self::OpenAi => &["authorization"],
+            Self::OpenAi | Self::Ollama => &["authorization"],
             Self::Anthropic => &["x-api-key", "authorization"],
             Self::PromptLayer => &["x-api-key", "body"],
         }
@@ -53,6 +59,7 @@ impl Provider {
         match self {
             Self::OpenAi => openai::refuse(fault),
             Self::Anthropic => anthropic::refuse(fault),
+            Self::Ollama => ollama::refuse(fault),
             Self::PromptLayer => promptlayer::refuse(fault),
         }
     }
@@ -64,6 +71,10 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
         "/v1/completions" => (Method::POST, Endpoint::Completions),
         "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
         "/v1/messages" => (Method::POST, Endpoint::Messages),
+        "/api/chat" => (Method::POST, Endpoint::OllamaChat),
+        "/api/generate" => (Method::POST, Endpoint::OllamaGenerate),
+        "/api/tags" => (Method::GET, Endpoint::OllamaTags),
+        "/api/version" => (Method::GET, Endpoint::OllamaVersion),
         "/v1/models" if provider == Provider::Anthropic => (Method::GET, Endpoint::AnthropicModels),
         "/v1/models" => (Method::GET, Endpoint::OpenAiModels),
         "/track-request" | "/rest/track-request" => (Method::POST, Endpoint::TrackRequest),

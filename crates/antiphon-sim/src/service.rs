@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{StatusCode, request},
     response::Response,
 };
@@ -18,8 +18,10 @@ use crate::{
     activity::ActivityCounter,
     anthropic::{self, messages},
     builder::Settings,
+    fault::{Fault as Injected, FaultQueue},
     fields::Fields,
     generate::Generator,
+    ollama,
     openai::{self, chat, completions},
     plan::{Charge, Payload, Plan},
     promptlayer,
@@ -28,6 +30,7 @@ use crate::{
     request_log::{RecordedRequest, RequestLog},
     route::{Endpoint, Provider, route},
     seed::Random,
+    server::Hangup,
 };
 
 /// The largest body that is taken, in bytes; Anthropic's documented limit.
@@ -40,6 +43,7 @@ pub(crate) struct Service {
     generator: Generator,
     pub(crate) activity: ActivityCounter,
     pub(crate) log: RequestLog,
+    pub(crate) faults: FaultQueue,
     /// How many requests came, of any kind.
     requests: AtomicU64,
     /// How many of them asked a model.
@@ -63,12 +67,13 @@ enum Call {
     Completions(completions::Request),
     Chat(chat::Request),
     Messages(messages::Request),
+    Ollama(ollama::Request),
     /// It asks no model, and this is the answer.
     Direct(StatusCode, Value),
 }
 
 /// Answers any request.
-pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
+pub(crate) async fn answer(service: Arc<Service>, request: Request, hangup: Hangup) -> Response {
     let in_flight = service.activity.begin_request();
     let (head, body) = request.into_parts();
     let body = read(body).await;
@@ -77,10 +82,21 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
         let body = render::error_body(&refusal, &exchange);
         Plan::at_once(refusal.status, body)
     });
-    if !plan.latency.is_zero() {
-        tokio::time::sleep(plan.latency).await;
+    let latency = match &plan.fault {
+        Some(Injected::Delay(delay)) => plan.latency + *delay,
+        _ => plan.latency,
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
     }
-    render(plan, &exchange, service.activity.now().in_flight, in_flight)
+    match &plan.fault {
+        Some(Injected::Stall) => std::future::pending().await,
+        Some(Injected::Reset) => {
+            hangup.reset();
+            std::future::pending().await
+        }
+        _ => render(plan, &exchange, service.activity.now().in_flight, in_flight, hangup),
+    }
 }
 
 /// Reads a body. One that is too large is read to its end all the same, since a client that is
@@ -105,9 +121,14 @@ impl Service {
             settings,
             activity: ActivityCounter::default(),
             log: RequestLog::default(),
+            faults: FaultQueue::default(),
             requests: AtomicU64::new(0),
             calls: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn max_streams(&self) -> u32 {
+        self.settings.max_streams
     }
 
     fn exchange(&self, head: &request::Parts) -> Exchange {
@@ -116,7 +137,7 @@ impl Service {
         let mut random = Random::new(self.settings.seed, &[number]);
         let request_id = match provider {
             Provider::Anthropic => format!("req_01{}", random.alphanumeric(22)),
-            Provider::OpenAi | Provider::PromptLayer => {
+            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => {
                 format!("req_{:016x}{:016x}", random.next(), random.next())
             }
         };
@@ -158,6 +179,7 @@ impl Service {
             Call::Completions(request) => completions::answer(request, &self.generator, &mut exchange.random),
             Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
             Call::Messages(request) => messages::answer(request, &self.generator, &mut exchange.random),
+            Call::Ollama(request) => ollama::answer(request, &self.generator),
         };
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         Plan {
@@ -166,6 +188,7 @@ impl Service {
             status: StatusCode::OK,
             payload,
             tokens,
+            fault: self.faults.pop(),
         }
     }
 }
@@ -180,6 +203,10 @@ fn parse(endpoint: Endpoint, json: Option<&Value>, exchange: &Exchange) -> Resul
         Endpoint::Completions => Call::Completions(completions::parse(&fields(openai::refuse)?)?),
         Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
         Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
+        Endpoint::OllamaChat => Call::Ollama(ollama::parse(ollama::Shape::Chat, &fields(ollama::refuse)?)?),
+        Endpoint::OllamaGenerate => Call::Ollama(ollama::parse(ollama::Shape::Generate, &fields(ollama::refuse)?)?),
+        Endpoint::OllamaTags => Call::Direct(StatusCode::OK, ollama::tags()),
+        Endpoint::OllamaVersion => Call::Direct(StatusCode::OK, ollama::version()),
         Endpoint::OpenAiModels => Call::Direct(StatusCode::OK, openai::models()),
         Endpoint::AnthropicModels => Call::Direct(StatusCode::OK, anthropic::models()),
         Endpoint::TrackRequest => {

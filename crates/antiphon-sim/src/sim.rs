@@ -6,15 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, serve::Listener};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     activity::Activity,
     builder::{Settings, SimBuilder},
+    fault::Fault,
     listener::CountedListener,
     request_log::RecordedRequest,
-    service::{self, Service},
+    server,
+    service::Service,
 };
 
 /// The key that [`Sim::env`] sets: clients refuse to start without one, and it must not look like a
@@ -54,11 +55,8 @@ impl Sim {
         let (stop, stopped) = watch::channel(false);
         let listener = CountedListener::bind(addr, service.activity.clone(), stopped)?;
         let addr = listener.local_addr()?;
-        let router = Router::new().fallback(service::answer).with_state(Arc::clone(&service));
-        let accepting = tokio::spawn(async move {
-            // It never returns: it is aborted.
-            let _ = axum::serve(listener, router).await;
-        });
+        // It never returns: it is aborted.
+        let accepting = tokio::spawn(server::serve(listener, Arc::clone(&service)));
         Ok(Self { addr, service, stop, accepting })
     }
 
@@ -85,11 +83,36 @@ impl Sim {
             ("OPENAI_BASE_URL", openai_base_url.clone()),
             ("OPENAI_API_BASE", openai_base_url),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url),
             ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
         ]
+    }
+
+    /// Makes the next model calls go wrong: each call takes one fault off the queue, in the order of arrival. Requests
+    /// that are refused, or that ask no model, take none.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// use antiphon_sim::{ErrorAnswer, Fault, Sim};
+    ///
+    /// let sim = Sim::builder().start().await?;
+    /// sim.inject(Fault::Error(ErrorAnswer::overloaded()));
+    /// sim.inject(Fault::CutAfter(100));
+    /// // ... the first call gets a 503, the second a cut answer, all others are fine ...
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inject(&self, fault: Fault) {
+        self.service.faults.push(Some(fault));
+    }
+
+    /// Lets one call pass unharmed between two faults.
+    pub fn inject_none(&self) {
+        self.service.faults.push(None);
     }
 
     /// The last requests, oldest first: at most 1,000, and fewer if their bodies take more than 64

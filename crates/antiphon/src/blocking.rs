@@ -16,10 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use futures::future::BoxFuture;
+use futures::{Stream, StreamExt as _};
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
+use crate::batch::{Batch, BatchItem, BatchProgress};
 use crate::error::Error;
+use crate::stream::{LlmStream, StreamEvent};
 
 /// Drives a future to its end, or drops it.
 type Executor = fn(BoxFuture<'static, ()>);
@@ -46,6 +49,85 @@ static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
     // A second host in one process is as good as the first.
     let _ = EXECUTOR.set(f);
+}
+
+/// The blocking twin of a stream: an iterator that waits for each item, in or outside of a runtime.
+///
+/// ```no_run
+/// use antiphon::{ChatOpenAI, StreamEvent};
+///
+/// for event in ChatOpenAI::new().stream("Tell me a story.")? {
+///     if let StreamEvent::Text(text) = event? {
+///         print!("{text}");
+///     }
+/// }
+/// # Ok::<(), antiphon::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Blocking<S> {
+    /// `None` once it has ended or a wait was interrupted.
+    stream: Option<S>,
+}
+
+impl<S> Blocking<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream: Some(stream) }
+    }
+}
+
+impl<S: Stream + Send + Unpin + 'static> Blocking<S>
+where
+    S::Item: Send,
+{
+    fn wait_for_next(&mut self) -> Result<Option<S::Item>, Error> {
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(None);
+        };
+        let (stream, item) = wait(Box::pin(async move {
+            let item = stream.next().await;
+            Ok((stream, item))
+        }))?;
+        self.stream = item.is_some().then_some(stream);
+        Ok(item)
+    }
+}
+
+impl Iterator for Blocking<LlmStream> {
+    type Item = Result<StreamEvent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.wait_for_next().unwrap_or_else(|error| Some(Err(error)))
+    }
+}
+
+impl Iterator for Blocking<Batch> {
+    type Item = BatchItem;
+
+    /// An interrupted wait ends the iterator.
+    fn next(&mut self) -> Option<Self::Item> {
+        self.wait_for_next().ok().flatten()
+    }
+}
+
+impl Blocking<Batch> {
+    /// As [`Batch::max_concurrency`].
+    pub fn max_concurrency(self, calls: usize) -> Self {
+        self.map(|batch| batch.max_concurrency(calls))
+    }
+
+    /// As [`Batch::as_completed`].
+    pub fn as_completed(self) -> Self {
+        self.map(Batch::as_completed)
+    }
+
+    /// As [`Batch::on_progress`].
+    pub fn on_progress(self, report: impl FnMut(&BatchProgress) + Send + 'static) -> Self {
+        self.map(|batch| batch.on_progress(report))
+    }
+
+    fn map(self, change: impl FnOnce(Batch) -> Batch) -> Self {
+        Self { stream: self.stream.map(change) }
+    }
 }
 
 /// Waits for `future` in the way the calling thread allows.

@@ -36,6 +36,12 @@ impl EnvVars {
     /// Base URL of the `Anthropic` class, without `/v1`. Setter: `base_url`.
     pub const ANTHROPIC_BASE_URL: &'static str = "ANTHROPIC_BASE_URL";
 
+    /// Server of the `Ollama` class, in Ollama's own form: `HOST:PORT`, or a URL. Setter: `base_url`.
+    pub const OLLAMA_HOST: &'static str = "OLLAMA_HOST";
+
+    /// Key of the `Ollama` class, sent as `Authorization: Bearer`; only its cloud needs one. Setter: `api_key`.
+    pub const OLLAMA_API_KEY: &'static str = "OLLAMA_API_KEY";
+
     /// Key of the request log. Setter: `promptlayer_api_key`.
     pub const PROMPTLAYER_API_KEY: &'static str = "PROMPTLAYER_API_KEY";
 
@@ -45,8 +51,13 @@ impl EnvVars {
 
     /// The variables whose values are secrets, for programs that have to keep them out of what
     /// they write.
-    pub const SECRETS: &'static [&'static str] =
-        &[Self::OPENAI_API_KEY, Self::ANTHROPIC_API_KEY, Self::ANTHROPIC_AUTH_TOKEN, Self::PROMPTLAYER_API_KEY];
+    pub const SECRETS: &'static [&'static str] = &[
+        Self::OPENAI_API_KEY,
+        Self::ANTHROPIC_API_KEY,
+        Self::ANTHROPIC_AUTH_TOKEN,
+        Self::OLLAMA_API_KEY,
+        Self::PROMPTLAYER_API_KEY,
+    ];
 }
 
 /// Where settings that no setter gave are looked up; tests pass their own.

@@ -9,6 +9,7 @@ mod transport;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::body::ApiError;
@@ -17,6 +18,7 @@ pub(crate) use self::kind::{Kind, Phase};
 use crate::provider::Provider;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
+type SharedError = Arc<dyn StdError + Send + Sync>;
 
 /// A call that did not give an answer.
 ///
@@ -24,22 +26,26 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// includes the reason of a broken connection (as "connection refused"), because front ends such
 /// as notebooks print this line only; `source` has the whole cause. Neither holds keys, prompts, or
 /// more of a URL than its host.
+///
+/// Clones are cheap and share the cause: one failed request may be the answer to many prompts.
+#[derive(Clone)]
 pub struct Error {
-    inner: Box<Inner>,
+    inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
     provider: Option<Provider>,
     model: Option<String>,
     retries: u32,
-    source: Option<BoxError>,
+    source: Option<SharedError>,
 }
 
 impl Error {
     fn new(kind: Kind) -> Self {
         let inner = Inner { kind, provider: None, model: None, retries: 0, source: None };
-        Self { inner: Box::new(inner) }
+        Self { inner: Arc::new(inner) }
     }
 
     /// What sort of failure this is.
@@ -119,6 +125,11 @@ impl Error {
         }
     }
 
+    /// Whether a stream ended without its end marker: what came of it may not be all.
+    pub fn is_truncated(&self) -> bool {
+        matches!(self.inner.kind, Kind::Truncated { .. })
+    }
+
     /// Whether the account has no credit left (which providers report as a rate limit).
     pub fn is_quota_exceeded(&self) -> bool {
         self.kind() == ErrorKind::QuotaExceeded
@@ -130,7 +141,7 @@ impl Error {
     /// provider said otherwise (`x-should-retry`) or the credit is used up.
     pub fn is_retryable(&self) -> bool {
         match &self.inner.kind {
-            Kind::Connect { .. } | Kind::Timeout { .. } | Kind::Broken { .. } => true,
+            Kind::Connect { .. } | Kind::Timeout { .. } | Kind::Broken { .. } | Kind::Truncated { .. } => true,
             Kind::Api(api) => api.is_retryable(),
             _ => false,
         }
@@ -166,6 +177,11 @@ impl Error {
         Self::new(Kind::UnexpectedBody { status, problem: problem.into(), request_id })
     }
 
+    /// A stream of `host` that stopped before its end marker.
+    pub(crate) fn truncated(host: String) -> Self {
+        Self::new(Kind::Truncated { host })
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self::new(Kind::Interrupted)
     }
@@ -176,22 +192,22 @@ impl Error {
     }
 
     fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.inner.source = Some(source.into());
+        Arc::make_mut(&mut self.inner).source = Some(Arc::from(source.into()));
         self
     }
 
     pub(crate) fn with_provider(mut self, provider: Provider) -> Self {
-        self.inner.provider = Some(provider);
+        Arc::make_mut(&mut self.inner).provider = Some(provider);
         self
     }
 
     pub(crate) fn with_model(mut self, model: &str) -> Self {
-        self.inner.model = Some(model.to_owned());
+        Arc::make_mut(&mut self.inner).model = Some(model.to_owned());
         self
     }
 
     pub(crate) fn with_retries(mut self, retries: u32) -> Self {
-        self.inner.retries = retries;
+        Arc::make_mut(&mut self.inner).retries = retries;
         self
     }
 }

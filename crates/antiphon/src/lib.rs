@@ -40,34 +40,47 @@
 
 #![warn(missing_docs)]
 
+mod batch;
 pub mod blocking;
+mod callbacks;
 mod env_vars;
 mod error;
+mod llm;
 mod prompt;
 mod provider;
 mod result;
 mod retry;
 mod secret;
+mod stream;
 mod transport;
 
+pub use batch::{Batch, BatchItem, BatchProgress};
+pub use callbacks::{CallInfo, Callbacks};
 pub use env_vars::EnvVars;
 pub use error::{Error, ErrorKind};
+pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
-pub use provider::{Anthropic, ChatOpenAI, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use provider::{Anthropic, ChatOpenAI, Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
+pub use stream::{LlmStream, StreamEvent};
 pub use transport::warm_up;
-
-pub use result::{Generation, LlmOutput, LlmResult, TokenUsage};
 
 /// Futures and threads carry these types about; a change that forbids it must not compile.
 const _: () = {
     const fn portable<T: Clone + std::fmt::Debug + Send + Sync + Unpin + 'static>() {}
     const fn shareable<T: std::error::Error + Send + Sync + Unpin + 'static>() {}
+    const fn sendable<T: std::fmt::Debug + Send + 'static>() {}
     portable::<OpenAI>();
     portable::<ChatOpenAI>();
     portable::<PromptLayerOpenAI>();
     portable::<PromptLayerChatOpenAI>();
     portable::<Anthropic>();
+    portable::<Ollama>();
     portable::<LlmResult>();
+    portable::<PromptResults>();
     portable::<Prompt>();
+    sendable::<Box<dyn Llm>>();
+    sendable::<LlmStream>();
+    sendable::<Batch>();
     shareable::<Error>();
 };

@@ -7,6 +7,8 @@ use std::ops::Add;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::error::Error;
+
 /// The answer to a list of prompts.
 ///
 /// Its `Display` is the text alone; with more than one completion, each is preceded by its place
@@ -46,6 +48,7 @@ pub struct Generation {
     /// - `request_id`: the provider's name for the request
     /// - `retries`: how often the request was sent again
     /// - `dropped_params`: settings that were left out because the model refuses them
+    /// - `reasoning`: the model's thoughts, where the provider shows them
     /// - `pl_request_id`: PromptLayer's name for the logged request
     pub generation_info: Map<String, Value>,
 }
@@ -70,17 +73,89 @@ pub struct TokenUsage {
     pub output_tokens: u64,
     /// Both.
     pub total_tokens: u64,
+    /// The part of `input_tokens` that came from the provider's cache, at a lower price.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_read_input_tokens: u64,
+    /// The part of `input_tokens` that was written to that cache, at a higher price.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_creation_input_tokens: u64,
+    /// The part of `output_tokens` that was hidden reasoning.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reasoning_output_tokens: u64,
+}
+
+/// The answer to a list of prompts of which some may have failed.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), antiphon::Error> {
+/// let answers = antiphon::OpenAI::new().agenerate_each(["Hello", "How are you?"]).await?;
+/// for (prompt, result) in answers.results.iter().enumerate() {
+///     match &result.error {
+///         None => println!("{prompt}: {}", result.generations[0]),
+///         Some(error) => println!("{prompt}: {error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PromptResults {
+    /// One for each prompt, in the order given.
+    pub results: Vec<PromptResult>,
+    /// What is known of the call as a whole; tokens are counted for requests that succeeded.
+    pub llm_output: LlmOutput,
+}
+
+/// What came of one prompt.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PromptResult {
+    /// Its completions. With an error there are fewer than asked for: those that came all the same, from a provider
+    /// that takes a request for each (Anthropic).
+    pub generations: Vec<Generation>,
+    /// Why completions are missing.
+    pub error: Option<Error>,
+}
+
+impl PromptResults {
+    /// Whether every prompt was answered.
+    pub fn is_ok(&self) -> bool {
+        self.results.iter().all(|result| result.error.is_none())
+    }
+
+    /// The failures, each with the place of its prompt.
+    pub fn errors(&self) -> impl Iterator<Item = (usize, &Error)> {
+        let errors = self.results.iter().enumerate();
+        errors.filter_map(|(prompt, result)| Some((prompt, result.error.as_ref()?)))
+    }
+
+    /// The plain form.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the first prompt that failed; the answers of the others are lost.
+    pub fn into_result(self) -> Result<LlmResult, Error> {
+        let generations = self.results.into_iter().map(PromptResult::into_result).collect::<Result<_, _>>()?;
+        Ok(LlmResult::new(generations, self.llm_output))
+    }
+}
+
+impl PromptResult {
+    /// All completions, or why they are not all there.
+    ///
+    /// # Errors
+    ///
+    /// The prompt's error.
+    pub fn into_result(self) -> Result<Vec<Generation>, Error> {
+        self.error.map_or(Ok(self.generations), Err)
+    }
 }
 
 impl LlmResult {
     /// Puts a result together; providers do this, and so may test doubles.
     pub fn new(generations: Vec<Vec<Generation>>, llm_output: LlmOutput) -> Self {
         Self { generations, llm_output }
-    }
-
-    /// The result of no prompts.
-    pub(crate) fn empty(model_name: String) -> Self {
-        Self::new(Vec::new(), LlmOutput { token_usage: TokenUsage::default(), model_name })
     }
 }
 
@@ -99,11 +174,16 @@ impl Generation {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl TokenUsage {
     /// Adds the total up if the provider did not.
     pub(crate) fn new(input_tokens: u64, output_tokens: u64, total_tokens: Option<u64>) -> Self {
         let total_tokens = total_tokens.unwrap_or(input_tokens.saturating_add(output_tokens));
-        Self { input_tokens, output_tokens, total_tokens }
+        Self { input_tokens, output_tokens, total_tokens, ..Self::default() }
     }
 }
 
@@ -116,6 +196,11 @@ impl Add for TokenUsage {
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             total_tokens: self.total_tokens.saturating_add(other.total_tokens),
+            cache_read_input_tokens: self.cache_read_input_tokens.saturating_add(other.cache_read_input_tokens),
+            cache_creation_input_tokens: self
+                .cache_creation_input_tokens
+                .saturating_add(other.cache_creation_input_tokens),
+            reasoning_output_tokens: self.reasoning_output_tokens.saturating_add(other.reasoning_output_tokens),
         }
     }
 }

@@ -1,27 +1,32 @@
-//! Sending JSON to a provider and reading JSON back: what all wire formats share.
+//! Sending JSON to a provider and reading JSON back, whole or streamed: what all wire formats share.
 //!
-//! Knows URLs, headers, timeouts, retries and connections; knows no model parameters.
+//! Knows URLs, headers, time limits, retries and connections; knows no model parameters.
 
 mod base_url;
 mod client;
+mod frames;
+mod lines;
 mod scrub;
+mod sse;
+mod stream_body;
+mod time_limits;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
-use reqwest::header::HeaderMap;
-use reqwest::{StatusCode, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Response, StatusCode, Url};
 use serde_json::Value;
 
 pub(crate) use self::base_url::UrlText;
 use self::base_url::{host, join};
+pub(crate) use self::frames::{Frame, FrameParser, Framing};
+pub(crate) use self::stream_body::{Opened, StreamBody};
+pub(crate) use self::time_limits::TimeLimits;
 use crate::error::{ApiError, Error, Phase};
 use crate::provider::Provider;
 use crate::retry::{self, RetryPolicy};
 use crate::secret::Secret;
-
-/// Time for one try to connect, as in the providers' own clients.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds what the first call in the current tokio runtime would build: the HTTP client, with its TLS roots, some tens of
 /// milliseconds. For hosts that have a moment to spare before that; outside a runtime it does nothing.
@@ -40,8 +45,7 @@ pub(crate) struct Endpoint {
     pub(crate) headers: HeaderMap,
     /// What must not appear in errors.
     pub(crate) secrets: Vec<Secret>,
-    /// For one attempt, from connecting to the last byte.
-    pub(crate) timeout: Duration,
+    pub(crate) limits: TimeLimits,
     pub(crate) retry: RetryPolicy,
 }
 
@@ -59,6 +63,11 @@ impl Endpoint {
         self.provider.owns(&self.base_url)
     }
 
+    /// Host and port, for errors.
+    pub(crate) fn host(&self) -> String {
+        host(&self.base_url)
+    }
+
     /// Posts `body`, again if need be.
     ///
     /// # Cancel safety
@@ -73,6 +82,7 @@ impl Endpoint {
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         let url = join(&self.base_url, path);
         Box::pin(async move {
+            client::check_runtime()?;
             match retry::run(self.retry, || self.attempt(&url, body)).await {
                 Ok((reply, retries)) => Ok(Reply { retries, ..reply }),
                 Err(error) => Err(error.with_provider(self.provider).with_model(model)),
@@ -80,32 +90,72 @@ impl Endpoint {
         })
     }
 
-    /// Posts `body` once.
+    /// Posts `body` once and reads the whole answer.
     async fn attempt(&self, url: &Url, body: &Value) -> Result<Reply, Error> {
-        let client = client::for_current_runtime(url)?;
-        let request = client.post(url.clone()).headers(self.headers.clone()).json(body);
-
         let mut phase = Phase::Waiting;
         let exchange = async {
-            let response = request.send().await?;
+            let response = self.send(url, body.to_string()).await?;
             phase = Phase::Reading;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok((status, headers, response.bytes().await?))
+            let bytes = response.bytes().await;
+            Ok((status, headers, bytes.map_err(|error| self.broken(error, Phase::Reading))?))
         };
-        let (status, headers, bytes) = match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(Ok(parts)) => parts,
-            Ok(Err(error)) => {
-                return Err(Error::transport(error, host(url), phase, CONNECT_TIMEOUT));
-            }
-            Err(_) => return Err(Error::timeout(host(url), self.timeout, phase)),
+        let limit = self.limits.total;
+        let (status, headers, bytes) = match tokio::time::timeout(limit, exchange).await {
+            Ok(parts) => parts?,
+            Err(_) => return Err(Error::timeout(self.host(), limit, phase)),
         };
         self.read(status, &headers, &bytes, body)
     }
 
+    /// Posts `body` once and hands over the answer as it comes. An answer that reports an error is read to its end.
+    ///
+    /// The limit on the whole stream counts from here.
+    pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing) -> Result<Opened, Error> {
+        let url = join(&self.base_url, path);
+        client::check_runtime()?;
+        let limit = self.limits.total_of_stream;
+        let deadline = tokio::time::Instant::now() + limit;
+        let exchange = async {
+            let response = self.send(&url, body.to_string()).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+            if status.is_success() && !(json && framing == Framing::ServerSentEvents) {
+                let body = StreamBody { response, host: self.host(), limits: self.limits, deadline };
+                return Ok(Opened::Stream(body, request_id(&headers)));
+            }
+            // An error, or a server that does not stream.
+            let bytes = response.bytes().await.map_err(|error| self.broken(error, Phase::Reading))?;
+            self.read(status, &headers, &bytes, body).map(Opened::Whole)
+        };
+        match tokio::time::timeout_at(deadline, exchange).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Error::timeout(self.host(), limit, Phase::Waiting)),
+        }
+    }
+
+    /// Sends a request, up to the head of its answer.
+    async fn send(&self, url: &Url, body: String) -> Result<Response, Error> {
+        let client = client::for_current_runtime(url)?;
+        let request = client.post(url.clone()).headers(self.headers.clone());
+        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        let sent = match self.limits.first_byte {
+            None => request.send().await,
+            Some(limit) => match tokio::time::timeout(limit, request.send()).await {
+                Ok(sent) => sent,
+                Err(_) => return Err(Error::timeout(self.host(), limit, Phase::FirstByte)),
+            },
+        };
+        sent.map_err(|error| self.broken(error, Phase::Waiting))
+    }
+
+    fn broken(&self, error: reqwest::Error, phase: Phase) -> Error {
+        Error::transport(error, self.host(), phase, TimeLimits::CONNECT)
+    }
+
     /// Makes an answer or an error of what came back.
     fn read(&self, status: StatusCode, headers: &HeaderMap, bytes: &[u8], sent: &Value) -> Result<Reply, Error> {
-        let request_id =
-            ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned);
+        let request_id = request_id(headers);
         let error = if status.is_success() {
             // DeepSeek pads its answers with blank lines while they wait.
             match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
@@ -144,8 +194,13 @@ impl Endpoint {
     }
 }
 
+/// The provider's name for a request.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+}
+
 /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
-fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
+pub(crate) fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
     let error = body.get("error").filter(|error| error.is_object() || error.is_string())?;
     let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);

@@ -5,7 +5,9 @@
 mod anthropic;
 mod determinism;
 mod errors;
+mod faults;
 mod lifecycle;
+mod ollama;
 mod openai;
 mod openai_streams;
 mod promptlayer;

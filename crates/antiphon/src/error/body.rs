@@ -62,6 +62,17 @@ impl ApiError {
         }
     }
 
+    /// The error that an event of a stream reports, if it does. Its status is the one that the answer would have had if
+    /// the provider had known before.
+    pub(crate) fn in_stream(event: &Value) -> Option<Self> {
+        let error = event.get("error").filter(|error| error.is_object() || error.is_string())?;
+        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let mut error = Self::from_json(500, event);
+        let named = [&error.error_type, &error.code].into_iter().flatten().find_map(|name| status_of(name));
+        error.status = code.filter(|code| (400..600).contains(code)).or(named).unwrap_or(500);
+        Some(error)
+    }
+
     pub(super) fn kind(&self) -> ErrorKind {
         if self.is_quota() {
             return ErrorKind::QuotaExceeded;
@@ -124,6 +135,22 @@ impl fmt::Display for ApiError {
             None => f.write_str(" without an explanation"),
         }
     }
+}
+
+/// The status that goes with a type or code, in the words of OpenAI and Anthropic.
+fn status_of(name: &str) -> Option<u16> {
+    Some(match name {
+        "invalid_request_error" | "invalid_prompt" | "context_length_exceeded" | "content_filter" => 400,
+        "authentication_error" | "invalid_api_key" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" | "model_not_found" => 404,
+        "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" | "requests" | "tokens" => 429,
+        "server_is_overloaded" | "slow_down" | "unavailable_error" => 503,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
 }
 
 /// A field's text; numbers count (llama.cpp and `OpenRouter` send numeric codes).

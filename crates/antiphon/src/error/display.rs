@@ -54,7 +54,12 @@ impl Error {
             ErrorKind::Connection if self.is_connect() => {
                 Some("check that the server runs and that the base URL is right".to_owned())
             }
-            ErrorKind::Timeout if !self.is_connect() => Some("a longer limit can be set with `timeout`".to_owned()),
+            ErrorKind::Timeout => match self.inner.kind {
+                Kind::Timeout { phase, .. } => {
+                    phase.setting().map(|setting| format!("a longer limit can be set with `{setting}`"))
+                }
+                _ => None,
+            },
             ErrorKind::UnexpectedResponse => Some("check that the base URL is that of an API".to_owned()),
             ErrorKind::Runtime => Some("use `generate`, or await inside a tokio runtime".to_owned()),
             _ => None,

@@ -13,7 +13,7 @@ pub enum ErrorKind {
     InvalidInput,
     /// There is no API key for the provider.
     MissingKey,
-    /// No connection could be made, or it broke.
+    /// No connection could be made, it broke, or a stream ended before its end marker.
     Connection,
     /// No answer came in time.
     Timeout,
@@ -43,11 +43,28 @@ pub enum ErrorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Connecting,
+    /// Before the first byte of the answer, when the attempt as a whole ran out of time.
     Waiting,
+    /// Before the first byte of the answer, which has a limit of its own.
+    FirstByte,
     Reading,
+    /// Between two pieces of a stream.
+    Idle,
 }
 
-#[derive(Debug, thiserror::Error)]
+impl Phase {
+    /// The setting that limits it, unless that is not the thing to change.
+    pub(super) fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::Connecting => None,
+            Self::Waiting | Self::Reading => Some("timeout"),
+            Self::FirstByte => Some("first_byte_timeout"),
+            Self::Idle => Some("idle_timeout"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Kind {
     #[error("`{setting}` {problem}")]
     InvalidSetting { setting: String, problem: String },
@@ -65,6 +82,8 @@ pub(crate) enum Kind {
     Timeout { host: String, limit: Duration, phase: Phase },
     #[error("connection to {host} broke {}: {reason}", phase_text(*phase))]
     Broken { host: String, reason: String, phase: Phase },
+    #[error("stream of {host} ended without its end marker; what came of it may not be all")]
+    Truncated { host: String },
     #[error("{0}")]
     Api(ApiError),
     #[error("answer with status {status} {problem}")]
@@ -80,7 +99,7 @@ impl Kind {
         match self {
             Self::InvalidSetting { .. } | Self::InvalidPrompt { .. } => ErrorKind::InvalidInput,
             Self::MissingKey { .. } => ErrorKind::MissingKey,
-            Self::Connect { .. } | Self::Broken { .. } => ErrorKind::Connection,
+            Self::Connect { .. } | Self::Broken { .. } | Self::Truncated { .. } => ErrorKind::Connection,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Api(api) => api.kind(),
             Self::UnexpectedBody { .. } => ErrorKind::UnexpectedResponse,
@@ -93,15 +112,16 @@ impl Kind {
 fn timeout_text(host: &str, limit: Duration, phase: Phase) -> String {
     match phase {
         Phase::Connecting => format!("no connection to {host} within {limit:?}"),
-        Phase::Waiting => format!("no answer from {host} within {limit:?}"),
+        Phase::Waiting | Phase::FirstByte => format!("no answer from {host} within {limit:?}"),
         Phase::Reading => format!("answer of {host} not complete within {limit:?}"),
+        Phase::Idle => format!("stream of {host} was silent for {limit:?}"),
     }
 }
 
 fn phase_text(phase: Phase) -> &'static str {
     match phase {
         Phase::Connecting => "while connecting",
-        Phase::Waiting => "before the answer",
-        Phase::Reading => "in the middle of the answer",
+        Phase::Waiting | Phase::FirstByte => "before the answer",
+        Phase::Reading | Phase::Idle => "in the middle of the answer",
     }
 }

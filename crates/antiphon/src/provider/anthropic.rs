@@ -1,23 +1,20 @@
-//! The class `Anthropic` and its wire format, `/v1/messages`.
+//! The class `Anthropic`.
 
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, try_join_all};
-use serde_json::{Map, Value, json};
+mod messages;
 
-use super::chat::text;
+use serde_json::{Value, json};
+
+use self::messages::Messages;
+use super::Provider;
+use super::call::{Job, Plan};
 use super::chat_openai::conversations;
 use super::connection::Connection;
-use super::methods::{connection_setters, generate_methods};
-use super::options::{check_model, check_positive, check_range};
-use super::refused::{self, Repaired};
-use super::{CallStyle, Provider};
+use super::methods::{connection_setters, llm_methods};
+use super::options::{check_model, check_one_for_stream, check_positive, check_range};
+use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
 use crate::prompt::{Message, Prompt, Role};
-use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
-use crate::transport::Endpoint;
-
-const PATH: &str = "/v1/messages";
 
 /// The fastest of the current models, and one that still takes `temperature`
 /// (<https://docs.anthropic.com/en/docs/about-claude/models/overview>).
@@ -138,32 +135,22 @@ impl Anthropic {
         self
     }
 
-    generate_methods!();
-
-    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        match self.plan(prompts) {
-            Ok(Some(plan)) => async move { plan.run().await }.boxed(),
-            Ok(None) => futures::future::ready(Ok(LlmResult::empty(self.options.model()))).boxed(),
-            Err(error) => futures::future::ready(Err(error)).boxed(),
-        }
-    }
-
-    /// Looks up and checks all that a call needs; `None` if there are no prompts.
-    fn plan(&self, prompts: Vec<Prompt>) -> Result<Option<Plan>, Error> {
+    /// Looks up and checks all that a call needs.
+    fn plan(&self, prompts: Vec<Prompt>, is_stream: bool) -> Result<Plan, Error> {
         self.options.check()?;
-        if prompts.is_empty() {
-            return Ok(None);
+        check_one_for_stream(is_stream, "n", Some(self.options.n))?;
+        let n = self.options.n as usize;
+        let mut jobs = Vec::with_capacity(prompts.len() * n);
+        for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
+            let body = self.options.to_wire(index, messages)?;
+            jobs.extend(std::iter::repeat_n(body, n).map(|body| Job::single(index, body)));
         }
-        let bodies = conversations(prompts)?
-            .iter()
-            .enumerate()
-            .map(|(index, messages)| self.options.to_wire(index, messages))
-            .collect::<Result<_, _>>()?;
-        let endpoint = self.connection.endpoint(&env_vars::process)?;
-        let plan = Plan { endpoint, model: self.options.model(), n: self.options.n as usize, bodies };
-        Ok(Some(plan))
+        let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
+        Ok(Plan { jobs, ..Plan::new(&self.connection, endpoint, &Messages, self.options.model(), prompts) })
     }
 }
+
+llm_methods!(Anthropic);
 
 impl Options {
     fn model(&self) -> String {
@@ -178,7 +165,7 @@ impl Options {
         check_positive("n", Some(self.n))
     }
 
-    fn to_wire(&self, index: usize, messages: &[Message]) -> Result<Map<String, Value>, Error> {
+    fn to_wire(&self, index: usize, messages: &[Message]) -> Result<Body, Error> {
         let (system, turns): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.role == Role::System);
         if turns.is_empty() {
             return Err(Error::invalid_prompt(index, "has system messages only"));
@@ -190,7 +177,7 @@ impl Options {
             .chain(system.into_iter().map(|message| message.content.as_str()))
             .collect();
 
-        let mut body = Map::new();
+        let mut body = Body::new();
         let mut add = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
                 body.insert(key.to_owned(), value);
@@ -206,56 +193,4 @@ impl Options {
         add("top_k", self.top_k.map(Value::from));
         Ok(body)
     }
-}
-
-/// A call that has all it needs.
-struct Plan {
-    endpoint: Endpoint,
-    model: String,
-    n: usize,
-    /// One for each prompt.
-    bodies: Vec<Map<String, Value>>,
-}
-
-impl Plan {
-    async fn run(&self) -> Result<LlmResult, Error> {
-        let Self { endpoint, model, n, bodies } = self;
-        let requests = bodies
-            .iter()
-            .flat_map(|body| std::iter::repeat_n(body, *n))
-            .map(|body| refused::post(endpoint, PATH, model, body));
-        let mut answers = Vec::with_capacity(bodies.len() * n);
-        let mut token_usage = TokenUsage::default();
-        for repaired in try_join_all(requests).await? {
-            let generation =
-                read(&repaired, model).map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
-            answers.push(generation);
-            token_usage = token_usage + usage(&repaired.reply.body);
-        }
-        let generations = answers.chunks(*n).map(<[_]>::to_vec).collect();
-        Ok(LlmResult::new(generations, LlmOutput { token_usage, model_name: model.clone() }))
-    }
-}
-
-fn read(repaired: &Repaired, model: &str) -> Result<Generation, Error> {
-    let body = &repaired.reply.body;
-    if !body["content"].is_array() {
-        let request_id = repaired.reply.request_id.clone();
-        return Err(Error::unexpected_body(200, "has no `content`", request_id));
-    }
-    let mut generation = Generation::new(text(&body["content"]));
-    generation.note("finish_reason", body["stop_reason"].clone());
-    generation.note("stop_sequence", body["stop_sequence"].clone());
-    repaired.note_on(&mut generation, model);
-    Ok(generation)
-}
-
-/// Anthropic counts tokens that went through its prompt cache apart.
-fn usage(body: &Value) -> TokenUsage {
-    let count = |key: &str| body["usage"][key].as_u64().unwrap_or(0);
-    let input_tokens = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
-        .into_iter()
-        .map(count)
-        .fold(0, u64::saturating_add);
-    TokenUsage::new(input_tokens, count("output_tokens"), None)
 }

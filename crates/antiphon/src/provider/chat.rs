@@ -2,40 +2,26 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>
 
-use futures::future::try_join_all;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
-use super::completions::{collect, usage};
+use super::completions::{DONE, Ending, usage};
 use super::options::Options;
-use super::refused::{self, Repaired};
-use crate::error::Error;
+use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use crate::error::ApiError;
 use crate::prompt::Message;
-use crate::result::{Generation, LlmResult, TokenUsage};
-use crate::transport::Endpoint;
-
-const PATH: &str = "/chat/completions";
+use crate::result::Generation;
+use crate::transport::{Endpoint, Frame};
 
 /// What OpenAI answers with if no model is set. It is the one OpenAI names as the successor of the
 /// models that notebooks used (<https://platform.openai.com/docs/deprecations>).
 pub(super) const DEFAULT_MODEL: &str = "gpt-6-luna";
 
-/// Answers each conversation in a request of its own, all at the same time.
-pub(super) async fn complete(
-    endpoint: &Endpoint,
-    options: &Options,
-    model: &str,
-    conversations: &[Vec<Message>],
-) -> Result<LlmResult, Error> {
-    let options_wire = to_wire(endpoint, options, model);
-    let requests = conversations.iter().map(|messages| {
-        let mut body = options_wire.clone();
-        body.insert("messages".to_owned(), messages.iter().map(Message::to_wire).collect());
-        request(endpoint, options, model, body)
-    });
-    Ok(collect(model, try_join_all(requests).await?))
-}
+/// The endpoint's language.
+#[derive(Debug)]
+pub(super) struct Chat;
 
-fn to_wire(endpoint: &Endpoint, options: &Options, model: &str) -> Map<String, Value> {
+/// A request for one conversation.
+pub(super) fn body(endpoint: &Endpoint, options: &Options, model: &str, messages: &[Message]) -> Body {
     let mut body = options.to_wire(model);
     if let Some(max_tokens) = options.max_tokens {
         // OpenAI's reasoning models know only the new name, other servers often only the old.
@@ -47,44 +33,87 @@ fn to_wire(endpoint: &Endpoint, options: &Options, model: &str) -> Map<String, V
         // thoughts.
         body.insert("reasoning_effort".to_owned(), "none".into());
     }
+    let system = options.system.iter().map(Message::system);
+    let messages = system.map(|it| it.to_wire()).chain(messages.iter().map(Message::to_wire));
+    body.insert("messages".to_owned(), messages.collect());
     body
 }
 
-async fn request(
-    endpoint: &Endpoint,
-    options: &Options,
-    model: &str,
-    body: Map<String, Value>,
-) -> Result<(Vec<Vec<Generation>>, TokenUsage), Error> {
-    let mut repaired = refused::post(endpoint, PATH, model, &body).await?;
-    if options.best_of.is_some_and(|best_of| best_of > 1) {
-        // Chat has no such thing.
-        repaired.dropped.push("best_of".to_owned());
-    }
-    let generations =
-        read(&repaired, model).map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
-    Ok((vec![generations], usage(&repaired.reply.body)))
+/// What chat has no word for.
+pub(super) fn dropped(options: &Options) -> Vec<String> {
+    if options.best_of.is_some_and(|best_of| best_of > 1) { vec!["best_of".to_owned()] } else { Vec::new() }
 }
 
-fn read(repaired: &Repaired, model: &str) -> Result<Vec<Generation>, Error> {
-    let choices = repaired.reply.body["choices"].as_array().filter(|it| !it.is_empty());
-    let Some(choices) = choices else {
-        let request_id = repaired.reply.request_id.clone();
-        return Err(Error::unexpected_body(200, "has no `choices`", request_id));
-    };
-    let mut choices: Vec<&Value> = choices.iter().collect();
-    // Stable: choices without an index stay in order.
-    choices.sort_by_key(|choice| choice["index"].as_u64());
-    let generations = choices.into_iter().map(|choice| {
-        let message = &choice["message"];
-        let mut generation = Generation::new(text(&message["content"]));
-        generation.note("finish_reason", choice["finish_reason"].clone());
-        generation.note("logprobs", choice["logprobs"].clone());
-        generation.note("refusal", message["refusal"].clone());
-        repaired.note_on(&mut generation, model);
-        generation
-    });
-    Ok(generations.collect())
+impl Wire for Chat {
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+        let choices = body["choices"].as_array().filter(|it| !it.is_empty());
+        let mut choices: Vec<&Value> = choices.ok_or("has no `choices`")?.iter().collect();
+        // Stable: choices without an index stay in order.
+        choices.sort_by_key(|choice| choice["index"].as_u64());
+        let generations = choices.into_iter().map(|choice| {
+            let message = &choice["message"];
+            let mut generation = Generation::new(text(&message["content"]));
+            generation.note("finish_reason", choice["finish_reason"].clone());
+            generation.note("logprobs", choice["logprobs"].clone());
+            generation.note("refusal", message["refusal"].clone());
+            generation.note("reasoning", reasoning(message).map_or(Value::Null, Value::from));
+            generation
+        });
+        Ok(Answer {
+            generations: vec![generations.collect()],
+            usage: usage(&body["usage"]),
+            model: body["model"].as_str().map(str::to_owned),
+        })
+    }
+
+    fn ask_for_stream(&self, body: &mut Body) {
+        body.insert("stream".to_owned(), true.into());
+        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    }
+
+    fn stream_reader(&self) -> Box<dyn StreamReader> {
+        Box::<ChatStream>::default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct ChatStream {
+    ending: Ending,
+}
+
+impl StreamReader for ChatStream {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+        if frame.data.starts_with(DONE) {
+            self.ending.finish();
+            return Ok(());
+        }
+        let chunk = read_json(frame)?;
+        if let Some(error) = ApiError::in_stream(&chunk) {
+            return Err(StreamFault::Api(Box::new(error)));
+        }
+        self.ending.read(&chunk, pieces);
+        // Azure's first chunk has no choices, and so has the one with the usage.
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            let delta = &choice["delta"];
+            if let Some(reasoning) = reasoning(delta) {
+                pieces.push(Piece::Reasoning(reasoning));
+            }
+            pieces.push(Piece::Text(text(&delta["content"])));
+            if let Some(refusal) = delta["refusal"].as_str() {
+                pieces.push(Piece::Note("refusal", refusal.into()));
+            }
+            pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+        }
+        Ok(())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.ending.is_finished()
+    }
 }
 
 /// A content's text; Mistral and Anthropic send a list of parts, of which the text ones count.
@@ -96,4 +125,22 @@ pub(super) fn text(content: &Value) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// The thoughts in a message or a delta: `DeepSeek`'s and vLLM's `reasoning_content`, `OpenRouter`'s `reasoning`, Mistral's
+/// parts of type `thinking`.
+fn reasoning(message: &Value) -> Option<String> {
+    let named = ["reasoning_content", "reasoning"].iter().find_map(|key| message[*key].as_str());
+    let text = named.map_or_else(|| thinking(&message["content"]), str::to_owned);
+    (!text.is_empty()).then_some(text)
+}
+
+fn thinking(content: &Value) -> String {
+    let parts = content.as_array().into_iter().flatten().filter(|part| part["type"] == "thinking");
+    parts
+        .map(|part| match &part["thinking"] {
+            Value::String(text) => text.clone(),
+            parts => text(parts),
+        })
+        .collect()
 }

@@ -1,16 +1,14 @@
 //! The class `ChatOpenAI`: conversations in, messages out.
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-
+use super::Provider;
+use super::call::{Job, Plan};
+use super::chat::{self, Chat};
 use super::connection::Connection;
-use super::methods::{connection_setters, generate_methods, openai_setters, organization_setters};
+use super::methods::{connection_setters, llm_methods, openai_setters, organization_setters, system_setter};
 use super::options::Options;
-use super::{CallStyle, Provider, chat};
 use crate::env_vars;
 use crate::error::Error;
 use crate::prompt::{Message, Prompt};
-use crate::result::LlmResult;
 use crate::transport::Endpoint;
 
 /// The original's model; compatible servers often map the name to theirs.
@@ -59,27 +57,26 @@ impl ChatOpenAI {
     connection_setters!(connection);
     organization_setters!(connection);
     openai_setters!(options);
-    generate_methods!();
-
-    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        match self.plan(prompts) {
-            Ok(plan) => async move { plan.run().await }.boxed(),
-            Err(error) => futures::future::ready(Err(error)).boxed(),
-        }
-    }
+    system_setter!(options);
 
     /// Looks up and checks all that a call needs.
-    pub(super) fn plan(&self, prompts: Vec<Prompt>) -> Result<Plan, Error> {
-        self.options.check()?;
-        let conversations = conversations(prompts)?;
-        let endpoint =
-            if conversations.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
+    pub(super) fn plan(&self, prompts: Vec<Prompt>, is_stream: bool) -> Result<Plan, Error> {
+        self.options.check(is_stream)?;
+        let conversations = conversations(prompts.clone())?;
+        let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let own = endpoint.as_ref().is_none_or(Endpoint::is_providers_own);
         let default = if own { chat::DEFAULT_MODEL } else { DEFAULT_MODEL };
         let model = self.options.model.clone().unwrap_or_else(|| default.to_owned());
-        Ok(Plan { endpoint, options: self.options.clone(), model, conversations })
+        let jobs = endpoint.as_ref().map_or_else(Vec::new, |endpoint| {
+            let jobs = conversations.iter().enumerate();
+            jobs.map(|(i, messages)| Job::single(i, chat::body(endpoint, &self.options, &model, messages))).collect()
+        });
+        let n = self.options.n as usize;
+        Ok(Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Chat, model, prompts) })
     }
 }
+
+llm_methods!(ChatOpenAI);
 
 /// The prompts as conversations; none may be empty.
 pub(super) fn conversations(prompts: Vec<Prompt>) -> Result<Vec<Vec<Message>>, Error> {
@@ -92,23 +89,4 @@ pub(super) fn conversations(prompts: Vec<Prompt>) -> Result<Vec<Vec<Message>>, E
             Ok(messages)
         })
         .collect()
-}
-
-/// A call that has all it needs.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// `None` if there are no prompts.
-    endpoint: Option<Endpoint>,
-    options: Options,
-    pub(super) model: String,
-    pub(super) conversations: Vec<Vec<Message>>,
-}
-
-impl Plan {
-    pub(super) async fn run(&self) -> Result<LlmResult, Error> {
-        let Some(endpoint) = &self.endpoint else {
-            return Ok(LlmResult::empty(self.model.clone()));
-        };
-        chat::complete(endpoint, &self.options, &self.model, &self.conversations).await
-    }
 }

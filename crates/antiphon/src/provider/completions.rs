@@ -3,72 +3,46 @@
 //! OpenAI's own models behind it are gone; vLLM, llama.cpp, Ollama and others serve it.
 //! Reference: <https://platform.openai.com/docs/api-reference/completions>
 
-use std::{iter, slice};
+use std::iter;
 
-use futures::future::try_join_all;
 use serde_json::{Value, json};
 
+use super::call::Job;
 use super::options::Options;
-use super::refused::{self, Repaired};
-use crate::error::{Error, ErrorKind};
-use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
-use crate::transport::Endpoint;
+use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use crate::error::ApiError;
+use crate::result::{Generation, TokenUsage};
+use crate::transport::Frame;
 
-const PATH: &str = "/completions";
+/// What ends a stream of OpenAI's family.
+pub(super) const DONE: &str = "[DONE]";
 
-/// What a server refuses that takes one prompt at a time; no option has this name.
-const LIST: &str = "list of prompts";
+/// The endpoint's language.
+#[derive(Debug)]
+pub(super) struct Completions;
 
-/// What came of some of the prompts.
-type Part = (Vec<Vec<Generation>>, TokenUsage);
-
-/// Answers `prompts` in requests of at most `batch_size` prompts, all at the same time.
-pub(super) async fn complete(
-    endpoint: &Endpoint,
-    options: &Options,
-    model: &str,
-    prompts: &[String],
-) -> Result<LlmResult, Error> {
+/// Requests of at most `batch_size` prompts.
+pub(super) fn jobs(options: &Options, model: &str, prompts: &[String]) -> Vec<Job> {
+    let mut first = 0;
     let batches = prompts.chunks(options.batch_size);
-    let parts = try_join_all(batches.map(|batch| complete_batch(endpoint, options, model, batch))).await?;
-    Ok(collect(model, parts))
+    batches
+        .map(|batch| {
+            let job = match batch {
+                // A single text is the form that every server takes.
+                [only] => Job::single(first, body(options, model, json!(only))),
+                _ => Job {
+                    first,
+                    body: body(options, model, json!(batch)),
+                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt))).collect(),
+                },
+            };
+            first += batch.len();
+            job
+        })
+        .collect()
 }
 
-/// One request; one for each prompt if the server does not take lists.
-async fn complete_batch(
-    endpoint: &Endpoint,
-    options: &Options,
-    model: &str,
-    prompts: &[String],
-) -> Result<Part, Error> {
-    let list_error = if prompts.len() > 1 && refused::is_known(endpoint, model, LIST) {
-        None
-    } else {
-        match request(endpoint, options, model, prompts).await {
-            Err(error) if prompts.len() > 1 && may_refuse_lists(&error) => Some(error),
-            result => return result,
-        }
-    };
-    let singles = prompts.iter().map(|prompt| request(endpoint, options, model, slice::from_ref(prompt)));
-    match (try_join_all(singles).await, list_error) {
-        (Ok(parts), list_error) => {
-            if list_error.is_some() {
-                refused::learn(endpoint, model, LIST);
-            }
-            let (generations, usages): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-            Ok((generations.into_iter().flatten().collect(), usages.into_iter().sum()))
-        }
-        // Not because of the list, then.
-        (Err(_), Some(error)) | (Err(error), None) => Err(error),
-    }
-}
-
-/// Some servers (older Ollama) know only a single prompt, and say no more than 400.
-fn may_refuse_lists(error: &Error) -> bool {
-    error.kind() == ErrorKind::BadRequest && matches!(error.status(), Some(400 | 422))
-}
-
-async fn request(endpoint: &Endpoint, options: &Options, model: &str, prompts: &[String]) -> Result<Part, Error> {
+fn body(options: &Options, model: &str, prompt: Value) -> Body {
     let mut body = options.to_wire(model);
     if let Some(max_tokens) = options.max_tokens {
         body.insert("max_tokens".to_owned(), max_tokens.into());
@@ -77,60 +51,127 @@ async fn request(endpoint: &Endpoint, options: &Options, model: &str, prompts: &
     if let Some(best_of) = options.best_of.filter(|&best_of| best_of > 1) {
         body.insert("best_of".to_owned(), best_of.into());
     }
-    // A single text is the form that every server takes.
-    let prompt = match prompts {
-        [only] => json!(only),
-        _ => json!(prompts),
-    };
     body.insert("prompt".to_owned(), prompt);
-
-    let repaired = refused::post(endpoint, PATH, model, &body).await?;
-    let generations = regroup(&repaired, model, prompts.len(), options.n as usize)
-        .map_err(|error| error.with_provider(endpoint.provider).with_model(model))?;
-    Ok((generations, usage(&repaired.reply.body)))
+    body
 }
 
-/// Sorts the choices by their index and deals them out to the prompts.
-fn regroup(repaired: &Repaired, model: &str, prompts: usize, n: usize) -> Result<Vec<Vec<Generation>>, Error> {
-    let unexpected = |problem| Error::unexpected_body(200, problem, repaired.reply.request_id.clone());
-    let Some(choices) = repaired.reply.body["choices"].as_array() else {
-        return Err(unexpected("has no `choices`".to_owned()));
-    };
-    let mut choices: Vec<&Value> = choices.iter().collect();
-    // Without an index a choice stays where it is.
-    let indices: Vec<u64> =
-        iter::zip(&choices, 0..).map(|(choice, place)| choice["index"].as_u64().unwrap_or(place)).collect();
-    let mut order: Vec<usize> = (0..choices.len()).collect();
-    order.sort_by_key(|&place| indices[place]);
-    choices = order.into_iter().map(|place| choices[place]).collect();
-
-    // Some servers ignore `n`.
-    let per_prompt = if choices.len() == prompts { 1 } else { n };
-    if choices.len() != prompts * per_prompt {
-        let problem = format!("has {} choices, not {prompts} x {n}", choices.len());
-        return Err(unexpected(problem));
+impl Wire for Completions {
+    fn path(&self) -> &'static str {
+        "/completions"
     }
-    let generation = |choice: &&Value| {
-        let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
-        generation.note("finish_reason", choice["finish_reason"].clone());
-        generation.note("logprobs", choice["logprobs"].clone());
-        repaired.note_on(&mut generation, model);
-        generation
-    };
-    Ok(choices.chunks(per_prompt).map(|chunk| chunk.iter().map(generation).collect()).collect())
+
+    /// Sorts the choices by their index and deals them out to the prompts.
+    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String> {
+        let mut choices: Vec<&Value> = body["choices"].as_array().ok_or("has no `choices`")?.iter().collect();
+        // Without an index a choice stays where it is.
+        let indices: Vec<u64> =
+            iter::zip(&choices, 0..).map(|(choice, place)| choice["index"].as_u64().unwrap_or(place)).collect();
+        let mut order: Vec<usize> = (0..choices.len()).collect();
+        order.sort_by_key(|&place| indices[place]);
+        choices = order.into_iter().map(|place| choices[place]).collect();
+
+        // Some servers ignore `n`.
+        let per_prompt = if choices.len() == prompts { 1 } else { n };
+        if choices.len() != prompts * per_prompt {
+            return Err(format!("has {} choices, not {prompts} x {n}", choices.len()));
+        }
+        let generation = |choice: &&Value| {
+            let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
+            generation.note("finish_reason", choice["finish_reason"].clone());
+            generation.note("logprobs", choice["logprobs"].clone());
+            generation
+        };
+        Ok(Answer {
+            generations: choices.chunks(per_prompt).map(|chunk| chunk.iter().map(generation).collect()).collect(),
+            usage: usage(&body["usage"]),
+            model: body["model"].as_str().map(str::to_owned),
+        })
+    }
+
+    fn ask_for_stream(&self, body: &mut Body) {
+        body.insert("stream".to_owned(), true.into());
+        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    }
+
+    fn stream_reader(&self) -> Box<dyn StreamReader> {
+        Box::<CompletionStream>::default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct CompletionStream {
+    ending: Ending,
+}
+
+impl StreamReader for CompletionStream {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+        if frame.data.starts_with(DONE) {
+            self.ending.finish();
+            return Ok(());
+        }
+        let chunk = read_json(frame)?;
+        if let Some(error) = ApiError::in_stream(&chunk) {
+            return Err(StreamFault::Api(Box::new(error)));
+        }
+        self.ending.read(&chunk, pieces);
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            pieces.push(Piece::Text(choice["text"].as_str().unwrap_or_default().to_owned()));
+            pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+        }
+        Ok(())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.ending.is_finished()
+    }
+}
+
+/// What the streams of both endpoints have in common: the model's name, the usage, the end marker. The usage may come
+/// after the finish reason, and in every chunk, so that only the marker is the end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    is_finished: bool,
+    knows_model: bool,
+}
+
+impl Ending {
+    pub(super) fn read(&mut self, chunk: &Value, pieces: &mut Vec<Piece>) {
+        if !self.knows_model
+            && let Some(model) = chunk["model"].as_str()
+        {
+            self.knows_model = true;
+            pieces.push(Piece::Model(model.to_owned()));
+        }
+        // Groq has it in a place of its own.
+        let counts = [&chunk["usage"], &chunk["x_groq"]["usage"]].into_iter().find(|it| it.is_object());
+        if let Some(counts) = counts {
+            pieces.push(Piece::Usage(usage(counts)));
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.is_finished = true;
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_finished
+    }
 }
 
 /// The tokens of an answer of OpenAI's family.
-pub(super) fn usage(body: &Value) -> TokenUsage {
-    let count = |key: &str| body["usage"][key].as_u64();
-    TokenUsage::new(count("prompt_tokens").unwrap_or(0), count("completion_tokens").unwrap_or(0), count("total_tokens"))
-}
-
-/// Puts the parts of a call together.
-pub(super) fn collect(model: &str, parts: Vec<Part>) -> LlmResult {
-    let (generations, usages): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    LlmResult::new(
-        generations.into_iter().flatten().collect(),
-        LlmOutput { token_usage: usages.into_iter().sum(), model_name: model.to_owned() },
-    )
+pub(super) fn usage(usage: &Value) -> TokenUsage {
+    let count = |key: &str| usage[key].as_u64();
+    let input = &usage["prompt_tokens_details"];
+    let totals = TokenUsage::new(
+        count("prompt_tokens").unwrap_or(0),
+        count("completion_tokens").unwrap_or(0),
+        count("total_tokens"),
+    );
+    TokenUsage {
+        // DeepSeek's name comes second.
+        cache_read_input_tokens: input["cached_tokens"].as_u64().or(count("prompt_cache_hit_tokens")).unwrap_or(0),
+        cache_creation_input_tokens: input["cache_write_tokens"].as_u64().unwrap_or(0),
+        reasoning_output_tokens: usage["completion_tokens_details"]["reasoning_tokens"].as_u64().unwrap_or(0),
+        ..totals
+    }
 }

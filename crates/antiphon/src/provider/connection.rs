@@ -1,19 +1,19 @@
 //! Where a class sends its requests and with which rights: setters first, then the environment.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::Provider;
+use crate::callbacks::Callbacks;
 use crate::env_vars::{self, Env, EnvVars};
 use crate::error::Error;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::transport::{Endpoint, UrlText};
-
-/// For one attempt, as in the providers' own clients.
-const TIMEOUT: Duration = Duration::from_mins(10);
+use crate::transport::{Endpoint, TimeLimits, UrlText};
 
 const MAX_RETRIES: u32 = 2;
 
@@ -21,7 +21,7 @@ const MAX_RETRIES: u32 = 2;
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// The part of a class's settings that every provider has.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Connection {
     provider: Provider,
     pub(crate) api_key: Option<Secret>,
@@ -29,7 +29,30 @@ pub(crate) struct Connection {
     pub(crate) organization: Option<String>,
     pub(crate) project: Option<String>,
     pub(crate) max_retries: u32,
+    /// The limit on a whole attempt; the classes' `timeout`.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) first_byte_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) restart_streams: bool,
+    pub(crate) callbacks: Vec<Arc<dyn Callbacks>>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("provider", &self.provider)
+            .field("api_key", &self.api_key)
+            .field("base_url", &self.base_url)
+            .field("organization", &self.organization)
+            .field("project", &self.project)
+            .field("max_retries", &self.max_retries)
+            .field("timeout", &self.timeout)
+            .field("first_byte_timeout", &self.first_byte_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("restart_streams", &self.restart_streams)
+            .field("callbacks", &self.callbacks.len())
+            .finish()
+    }
 }
 
 impl Connection {
@@ -42,45 +65,67 @@ impl Connection {
             project: None,
             max_retries: MAX_RETRIES,
             timeout: None,
+            first_byte_timeout: None,
+            idle_timeout: None,
+            restart_streams: false,
+            callbacks: Vec::new(),
         }
     }
 
     /// Looks everything up and checks it.
     pub(crate) fn endpoint(&self, env: Env<'_>) -> Result<Endpoint, Error> {
-        let timeout = self.timeout.unwrap_or(TIMEOUT);
-        if timeout.is_zero() {
-            return Err(Error::invalid_setting("timeout", "must be longer than zero"));
-        }
+        let limits = self.limits()?;
         let longest_retry_after = match self.provider {
             Provider::Anthropic => Duration::from_mins(1),
-            Provider::OpenAi | Provider::PromptLayer => Duration::from_mins(2),
+            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => Duration::from_mins(2),
         };
         let mut endpoint = Endpoint {
             provider: self.provider,
             base_url: self.base_url(env)?,
             headers: HeaderMap::new(),
             secrets: Vec::new(),
-            timeout,
+            limits,
             retry: RetryPolicy { max_retries: self.max_retries, longest_retry_after, random: rand::random },
         };
         match self.provider {
             Provider::OpenAi => self.add_openai_headers(&mut endpoint, env)?,
             Provider::Anthropic => self.add_anthropic_headers(&mut endpoint, env)?,
+            Provider::Ollama => self.add_bearer(&mut endpoint, env, EnvVars::OLLAMA_API_KEY)?,
             // Its key goes into the body.
             Provider::PromptLayer => {}
         }
         Ok(endpoint)
     }
 
+    fn limits(&self) -> Result<TimeLimits, Error> {
+        let settings = [
+            ("timeout", self.timeout),
+            ("first_byte_timeout", self.first_byte_timeout),
+            ("idle_timeout", self.idle_timeout),
+        ];
+        if let Some((setting, _)) = settings.iter().find(|(_, limit)| limit.is_some_and(|it| it.is_zero())) {
+            return Err(Error::invalid_setting(*setting, "must be longer than zero"));
+        }
+        let default = TimeLimits::default();
+        Ok(TimeLimits {
+            first_byte: self.first_byte_timeout,
+            idle: self.idle_timeout.unwrap_or(default.idle),
+            total: self.timeout.unwrap_or(default.total),
+            total_of_stream: self.timeout.unwrap_or(default.total_of_stream),
+        })
+    }
+
     fn base_url(&self, env: Env<'_>) -> Result<Url, Error> {
         let names: &[&'static str] = match self.provider {
             Provider::OpenAi => &[EnvVars::OPENAI_BASE_URL, EnvVars::OPENAI_API_BASE],
             Provider::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
+            Provider::Ollama => &[EnvVars::OLLAMA_HOST],
             Provider::PromptLayer => &[EnvVars::PROMPTLAYER_BASE_URL],
         };
         if let Some(url) = &self.base_url {
             url.parse("base_url")
         } else if let Some((name, url)) = env_vars::first(env, names) {
+            let url = if self.provider == Provider::Ollama { ollama_url(&url) } else { url };
             UrlText::new(url).parse(name)
         } else {
             UrlText::new(self.provider.default_base_url()).parse("base_url")
@@ -105,12 +150,17 @@ impl Connection {
         Ok(key)
     }
 
-    fn add_openai_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
-        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &[EnvVars::OPENAI_API_KEY])? {
+    fn add_bearer(&self, endpoint: &mut Endpoint, env: Env<'_>, variable: &'static str) -> Result<(), Error> {
+        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &[variable])? {
             let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
             endpoint.headers.insert(AUTHORIZATION, bearer);
             endpoint.secrets.push(key);
         }
+        Ok(())
+    }
+
+    fn add_openai_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
+        self.add_bearer(endpoint, env, EnvVars::OPENAI_API_KEY)?;
         let organization = self
             .organization
             .clone()
@@ -144,6 +194,15 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// `OLLAMA_HOST` may lack scheme and port, and may be the address that the server listens on.
+fn ollama_url(host: &str) -> String {
+    let host = host.trim();
+    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
+    let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| port.trim_end_matches('/').parse::<u16>().is_ok());
+    let port = if has_port || host.contains("://") { "" } else { ":11434" };
+    format!("{scheme}://{rest}{port}").replacen("://0.0.0.0", "://127.0.0.1", 1)
 }
 
 /// A header's value that logs of the HTTP client leave out.
@@ -231,6 +290,19 @@ mod tests {
             let endpoint = connection.endpoint(&env(&[])).unwrap();
             assert!(!endpoint.headers.contains_key("authorization"));
             assert!(!endpoint.headers.contains_key("x-api-key"));
+        }
+    }
+
+    #[test]
+    fn ollama_host_has_many_forms() {
+        for (host, expected) in [
+            ("127.0.0.1:11434", "http://127.0.0.1:11434"),
+            ("0.0.0.0", "http://127.0.0.1:11434"),
+            ("my-box", "http://my-box:11434"),
+            ("https://ollama.com", "https://ollama.com"),
+            ("[::1]:5", "http://[::1]:5"),
+        ] {
+            assert_eq!(ollama_url(host), expected);
         }
     }
 

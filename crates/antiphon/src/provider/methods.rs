@@ -25,10 +25,39 @@ macro_rules! connection_setters {
             self
         }
 
-        /// Gives an attempt this long, from connecting to the last byte of its answer. A retry is a
-        /// new attempt. Default: 600 seconds.
+        /// Gives an attempt this long: from its start, connecting included, to the last byte of its answer. A retry is
+        /// a new attempt. Default: 600 seconds, or an hour for a stream.
         pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
             self.$($field).+.timeout = Some(timeout);
+            self
+        }
+
+        /// Gives an attempt this long to begin: from its start, connecting included, to the first byte of its answer.
+        /// Default: no limit but [`timeout`](Self::timeout), as an answer that is not streamed begins when it is
+        /// written.
+        pub fn first_byte_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.$($field).+.first_byte_timeout = Some(timeout);
+            self
+        }
+
+        /// Gives a stream this long from one piece to the next; signs of life without text count. Default: 300
+        /// seconds.
+        pub fn idle_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.$($field).+.idle_timeout = Some(timeout);
+            self
+        }
+
+        /// Whether a stream that breaks after its first event is asked for again, as often as
+        /// [`max_retries`](Self::max_retries) says. It then starts from the beginning, with
+        /// [`StreamEvent::Restart`](crate::StreamEvent::Restart), and is billed again. Default: no.
+        pub fn restart_streams(mut self, wanted: bool) -> Self {
+            self.$($field).+.restart_streams = wanted;
+            self
+        }
+
+        /// Tells `callback` what happens in each call; may be used several times.
+        pub fn callback(mut self, callback: impl crate::Callbacks + 'static) -> Self {
+            self.$($field).+.callbacks.push(std::sync::Arc::new(callback));
             self
         }
     };
@@ -120,8 +149,19 @@ macro_rules! openai_setters {
     };
 }
 
-/// `agenerate` and `generate` over the class's `start(Vec<Prompt>, CallStyle)`.
-macro_rules! generate_methods {
+/// Setter of the system prompt of the chat classes.
+macro_rules! system_setter {
+    ($($field:ident).+) => {
+        /// Tells the model how to answer, before each conversation.
+        pub fn system(mut self, text: impl Into<String>) -> Self {
+            self.$($field).+.system = Some(text.into());
+            self
+        }
+    };
+}
+
+/// The methods of every model over its implementation of [`Llm`](crate::Llm), for an `impl` block of its own.
+macro_rules! call_methods {
     () => {
         /// Answers `prompts`; await the future to get the result.
         ///
@@ -147,7 +187,67 @@ macro_rules! generate_methods {
             P::Item: Into<crate::Prompt>,
         {
             let prompts = prompts.into_iter().map(Into::into).collect();
-            self.start(prompts, crate::provider::CallStyle::Async)
+            crate::Llm::call(self, prompts, crate::CallStyle::Async)
+        }
+
+        /// Answers `prompts` as [`agenerate`](Self::agenerate) does, but lets every request run to its end and keeps
+        /// what succeeded.
+        ///
+        /// # Errors
+        ///
+        /// Settings or prompts that are refused before anything is sent. Failures of requests are in the result.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`agenerate`](Self::agenerate).
+        pub fn agenerate_each<P>(
+            &self,
+            prompts: P,
+        ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::Llm::call_each(self, prompts, crate::CallStyle::Async)
+        }
+
+        /// Answers `prompt` while the answer is written. Await the future to get the stream, which is there when its
+        /// first event is.
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate`](Self::agenerate), up to the first event; what goes wrong later is an item of the stream.
+        /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if more than one answer is asked for (`n`).
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropping the future or the stream closes the connection.
+        pub fn astream(
+            &self,
+            prompt: impl Into<crate::Prompt>,
+        ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
+            crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Async)
+        }
+
+        /// Answers any number of prompts, a bounded number of them at a time; see [`Batch`](crate::Batch).
+        pub fn abatch<P>(&self, prompts: P) -> crate::Batch
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt> + 'static,
+            P::IntoIter: Send + 'static,
+        {
+            crate::Batch::new(crate::Llm::shared(self), Box::new(prompts.into_iter().map(Into::into)))
+        }
+
+        /// Answers prompts that come one by one; see [`Batch`](crate::Batch).
+        pub fn abatch_stream<S>(&self, prompts: S) -> crate::Batch
+        where
+            S: futures::Stream + Send + 'static,
+            S::Item: Into<crate::Prompt>,
+        {
+            use futures::StreamExt as _;
+            crate::Batch::from_stream(crate::Llm::shared(self), prompts.map(Into::into).boxed())
         }
 
         /// Answers `prompts` and blocks until the result is there, in or outside of a runtime; see
@@ -167,9 +267,104 @@ macro_rules! generate_methods {
             P::Item: Into<crate::Prompt>,
         {
             let prompts = prompts.into_iter().map(Into::into).collect();
-            crate::blocking::wait(self.start(prompts, crate::provider::CallStyle::Blocking))
+            crate::blocking::wait(crate::Llm::call(self, prompts, crate::CallStyle::Blocking))
+        }
+
+        /// Does what [`agenerate_each`](Self::agenerate_each) does, and blocks.
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate_each`](Self::agenerate_each).
+        ///
+        /// # Panics
+        ///
+        /// As [`generate`](Self::generate).
+        pub fn generate_each<P>(&self, prompts: P) -> Result<crate::PromptResults, crate::Error>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::blocking::wait(crate::Llm::call_each(self, prompts, crate::CallStyle::Blocking))
+        }
+
+        /// Does what [`astream`](Self::astream) does, and blocks; the iterator blocks for each event.
+        ///
+        /// # Errors
+        ///
+        /// As [`astream`](Self::astream).
+        ///
+        /// # Panics
+        ///
+        /// As [`generate`](Self::generate).
+        pub fn stream(
+            &self,
+            prompt: impl Into<crate::Prompt>,
+        ) -> Result<crate::blocking::Blocking<crate::LlmStream>, crate::Error> {
+            let stream =
+                crate::blocking::wait(crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Blocking))?;
+            Ok(crate::blocking::Blocking::new(stream))
+        }
+
+        /// Does what [`abatch`](Self::abatch) does; the iterator blocks for each answer.
+        pub fn batch<P>(&self, prompts: P) -> crate::blocking::Blocking<crate::Batch>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt> + 'static,
+            P::IntoIter: Send + 'static,
+        {
+            crate::blocking::Blocking::new(self.abatch(prompts).blocking())
         }
     };
 }
 
-pub(super) use {connection_setters, generate_methods, openai_setters, organization_setters};
+/// [`Llm`](crate::Llm) and the methods that go with it, for a class with a `plan(Vec<Prompt>, is_stream: bool)`.
+macro_rules! llm_methods {
+    ($class:ident) => {
+        impl $class {
+            crate::provider::methods::call_methods!();
+        }
+
+        impl crate::Llm for $class {
+            fn call(
+                &self,
+                prompts: Vec<crate::Prompt>,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::LlmResult, crate::Error>> {
+                match self.plan(prompts, false) {
+                    Ok(plan) => Box::pin(async move { plan.run().await }),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn call_each(
+                &self,
+                prompts: Vec<crate::Prompt>,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>> {
+                match self.plan(prompts, false) {
+                    Ok(plan) => Box::pin(async move { Ok(plan.run_each().await) }),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn open_stream(
+                &self,
+                prompt: crate::Prompt,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
+                match self.plan(vec![prompt], true) {
+                    Ok(plan) => crate::stream::open(plan),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn shared(&self) -> std::sync::Arc<dyn crate::Llm> {
+                std::sync::Arc::new(self.clone())
+            }
+        }
+    };
+}
+
+pub(crate) use call_methods;
+pub(super) use {connection_setters, llm_methods, openai_setters, organization_setters, system_setter};

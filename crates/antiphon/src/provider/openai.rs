@@ -1,16 +1,15 @@
 //! The class `OpenAI`: text in, text out.
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-
+use super::Provider;
+use super::call::{Job, Plan};
+use super::chat::{self, Chat};
+use super::completions::{self, Completions};
 use super::connection::Connection;
-use super::methods::{connection_setters, generate_methods, openai_setters, organization_setters};
+use super::methods::{connection_setters, llm_methods, openai_setters, organization_setters};
 use super::options::Options;
-use super::{CallStyle, Provider, chat, completions};
 use crate::env_vars;
 use crate::error::Error;
 use crate::prompt::{Message, Prompt};
-use crate::result::LlmResult;
 use crate::transport::Endpoint;
 
 /// The last model behind OpenAI's `/completions`; compatible servers often map the name to theirs.
@@ -73,52 +72,34 @@ impl OpenAI {
         self
     }
 
-    generate_methods!();
-
-    fn start(&self, prompts: Vec<Prompt>, _style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        match self.plan(prompts) {
-            Ok(plan) => async move { plan.run().await }.boxed(),
-            Err(error) => futures::future::ready(Err(error)).boxed(),
-        }
-    }
-
     /// Looks up and checks all that a call needs.
-    pub(super) fn plan(&self, prompts: Vec<Prompt>) -> Result<Plan, Error> {
-        self.options.check()?;
-        let prompts = prompts.into_iter().enumerate().map(|(index, prompt)| match prompt {
-            Prompt::Text(text) => Ok(text),
+    pub(super) fn plan(&self, prompts: Vec<Prompt>, is_stream: bool) -> Result<Plan, Error> {
+        let options = &self.options;
+        options.check(is_stream)?;
+        let texts = prompts.iter().enumerate().map(|(index, prompt)| match prompt {
+            Prompt::Text(text) => Ok(text.clone()),
             Prompt::Conversation(_) => Err(Error::invalid_prompt(index, "is a conversation, which `ChatOpenAI` takes")),
         });
-        let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let own = endpoint.as_ref().is_none_or(Endpoint::is_providers_own);
         let default = if own { chat::DEFAULT_MODEL } else { DEFAULT_MODEL };
-        let model = self.options.model.clone().unwrap_or_else(|| default.to_owned());
-        Ok(Plan { endpoint, options: self.options.clone(), model, prompts })
+        let model = options.model.clone().unwrap_or_else(|| default.to_owned());
+        let n = options.n as usize;
+        Ok(match &endpoint {
+            Some(server) if own => {
+                let jobs = texts.iter().enumerate().map(|(index, text)| {
+                    Job::single(index, chat::body(server, options, &model, &[Message::user(text)]))
+                });
+                let (jobs, dropped) = (jobs.collect(), chat::dropped(options));
+                Plan { n, jobs, dropped, ..Plan::new(&self.connection, endpoint, &Chat, model, prompts) }
+            }
+            _ => {
+                let jobs = completions::jobs(options, &model, &texts);
+                Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Completions, model, prompts) }
+            }
+        })
     }
 }
 
-/// A call that has all it needs.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// `None` if there are no prompts.
-    endpoint: Option<Endpoint>,
-    options: Options,
-    pub(super) model: String,
-    pub(super) prompts: Vec<String>,
-}
-
-impl Plan {
-    pub(super) async fn run(&self) -> Result<LlmResult, Error> {
-        let Self { options, model, prompts, .. } = self;
-        let Some(endpoint) = &self.endpoint else {
-            return Ok(LlmResult::empty(model.clone()));
-        };
-        if endpoint.is_providers_own() {
-            let conversations: Vec<_> = prompts.iter().map(|prompt| vec![Message::user(prompt)]).collect();
-            chat::complete(endpoint, options, model, &conversations).await
-        } else {
-            completions::complete(endpoint, options, model, prompts).await
-        }
-    }
-}
+llm_methods!(OpenAI);

@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) max_tokens: Option<u32>,
     pub(crate) n: u32,
     pub(crate) stop: Vec<String>,
+    /// What a chat model is told before the conversation.
+    pub(crate) system: Option<String>,
     pub(crate) top_p: Option<f64>,
     pub(crate) frequency_penalty: Option<f64>,
     pub(crate) presence_penalty: Option<f64>,
@@ -34,6 +36,7 @@ impl Options {
             max_tokens,
             n: 1,
             stop: Vec::new(),
+            system: None,
             top_p: None,
             frequency_penalty: None,
             presence_penalty: None,
@@ -45,7 +48,7 @@ impl Options {
     }
 
     /// Ranges as in OpenAI's reference: <https://platform.openai.com/docs/api-reference/completions>
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self, is_stream: bool) -> Result<(), Error> {
         check_model(self.model.as_deref())?;
         check_range("temperature", self.temperature, 0.0..=2.0)?;
         check_range("top_p", self.top_p, 0.0..=1.0)?;
@@ -56,6 +59,8 @@ impl Options {
         }
         check_positive("n", Some(self.n))?;
         check_positive("max_tokens", self.max_tokens)?;
+        check_one_for_stream(is_stream, "n", Some(self.n))?;
+        check_one_for_stream(is_stream, "best_of", self.best_of)?;
         if self.batch_size == 0 {
             return Err(Error::invalid_setting("batch_size", "must be at least 1"));
         }
@@ -86,6 +91,16 @@ impl Options {
         add("logit_bias", (!self.logit_bias.is_empty()).then(|| json!(self.logit_bias)));
         add("seed", self.seed.map(Value::from));
         body
+    }
+}
+
+/// A stream is one answer.
+pub(crate) fn check_one_for_stream(is_stream: bool, setting: &str, value: Option<u32>) -> Result<(), Error> {
+    match value {
+        Some(value) if is_stream && value > 1 => {
+            Err(Error::invalid_setting(setting, format!("must be 1 for a stream, not {value}")))
+        }
+        _ => Ok(()),
     }
 }
 

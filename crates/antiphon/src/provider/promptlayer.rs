@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
+use super::Provider;
 use super::connection::{Connection, unsendable};
-use super::{CallStyle, Provider};
 use crate::env_vars::{Env, EnvVars};
 use crate::error::{ApiError, Error};
-use crate::result::{LlmOutput, LlmResult};
+use crate::llm::CallStyle;
+use crate::result::LlmOutput;
 use crate::secret::Secret;
 use crate::transport::Endpoint;
 
@@ -90,24 +91,20 @@ pub(super) struct Span {
 }
 
 impl Log {
-    /// Writes all entries at the same time: in the background, or, if their ids are wanted, now.
+    /// Writes all entries at the same time: in the background, or, if their ids are wanted, now. Yields the places and
+    /// ids of those that were written now.
     pub(super) async fn write(
         self,
         entries: Vec<Entry>,
         kwargs: Map<String, Value>,
         span: Span,
-        result: &mut LlmResult,
-    ) {
+    ) -> Vec<((usize, usize), Value)> {
         if !self.return_id {
             tokio::spawn(async move { self.post_all(&entries, &kwargs, span).await });
-            return;
+            return Vec::new();
         }
-        for (entry, id) in entries.iter().zip(self.post_all(&entries, &kwargs, span).await) {
-            let (i, j) = entry.place;
-            if let Some(generation) = result.generations.get_mut(i).and_then(|it| it.get_mut(j)) {
-                generation.note("pl_request_id", id);
-            }
-        }
+        let ids = self.post_all(&entries, &kwargs, span).await;
+        entries.iter().map(|entry| entry.place).zip(ids).collect()
     }
 
     /// The log's ids of the entries, null for those that could not be written.

@@ -1,20 +1,18 @@
 //! The classes `PromptLayerOpenAI` and `PromptLayerChatOpenAI`: as without the prefix, and logged.
 
-use std::time::SystemTime;
-
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use super::call::Plan;
 use super::connection::Connection;
-use super::methods::{connection_setters, generate_methods, openai_setters, organization_setters};
+use super::methods::{connection_setters, openai_setters, organization_setters, system_setter};
 use super::options::Options;
-use super::promptlayer::{Entry, Settings, Span, llm_output};
-use super::{CallStyle, ChatOpenAI, OpenAI};
+use super::promptlayer::Settings;
+use super::promptlayer_call::{Logged, Subject, logged_methods};
+use super::{ChatOpenAI, OpenAI};
 use crate::env_vars;
 use crate::error::Error;
-use crate::prompt::{Message, Prompt, Role};
-use crate::result::LlmResult;
+use crate::llm::CallStyle;
+use crate::prompt::Prompt;
 
 /// Setters of [`Settings`].
 macro_rules! promptlayer_setters {
@@ -100,35 +98,14 @@ impl PromptLayerOpenAI {
         self
     }
 
-    generate_methods!();
-
-    fn start(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        if prompts.is_empty() {
-            return self.llm.agenerate(prompts);
-        }
-        let log = self.log.log("PromptLayerOpenAI", style, &env_vars::process);
-        let (plan, log) = match (self.llm.plan(prompts), log) {
-            (Ok(plan), Ok(log)) => (plan, log),
-            (Err(error), _) | (_, Err(error)) => return futures::future::ready(Err(error)).boxed(),
-        };
+    fn logged(&self, prompts: Vec<Prompt>, is_stream: bool, style: CallStyle) -> Result<Logged, Error> {
+        let plan = self.llm.plan(prompts, is_stream)?;
         let kwargs = completion_kwargs(&self.llm.options, &self.llm.connection, &plan.model);
-        async move {
-            let start = SystemTime::now();
-            let mut result = plan.run().await?;
-            let span = Span { start, end: SystemTime::now() };
-            let entries = plan.prompts.iter().zip(&result.generations).enumerate();
-            let entries = entries.filter_map(|(i, (prompt, generations))| {
-                let first = generations.first()?;
-                let response = json!({ "text": first.text, "llm_output": llm_output(&result.llm_output) });
-                Some(Entry { place: (i, 0), args: json!([prompt]), response })
-            });
-            let entries = entries.collect();
-            log.write(entries, kwargs, span, &mut result).await;
-            Ok(result)
-        }
-        .boxed()
+        logged(plan, &self.log, kwargs, Subject::Completions, style)
     }
 }
+
+logged_methods!(PromptLayerOpenAI);
 
 /// [`ChatOpenAI`] with a record of each answer in PromptLayer's log.
 ///
@@ -163,36 +140,28 @@ impl PromptLayerChatOpenAI {
     organization_setters!(llm.connection);
     openai_setters!(llm.options);
     promptlayer_setters!();
-    generate_methods!();
+    system_setter!(llm.options);
 
-    fn start(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        if prompts.is_empty() {
-            return self.llm.agenerate(prompts);
-        }
-        let log = self.log.log("PromptLayerChatOpenAI", style, &env_vars::process);
-        let (plan, log) = match (self.llm.plan(prompts), log) {
-            (Ok(plan), Ok(log)) => (plan, log),
-            (Err(error), _) | (_, Err(error)) => return futures::future::ready(Err(error)).boxed(),
-        };
-        let kwargs = chat_kwargs(&self.llm.options, &self.llm.connection, &plan.model);
-        async move {
-            let start = SystemTime::now();
-            let mut result = plan.run().await?;
-            let span = Span { start, end: SystemTime::now() };
-            let mut entries = Vec::new();
-            for (i, (messages, generations)) in plan.conversations.iter().zip(&result.generations).enumerate() {
-                let args: Value = messages.iter().map(Message::to_wire).collect();
-                for (j, generation) in generations.iter().enumerate() {
-                    let answer = Message { role: Role::Assistant, content: generation.text.clone() };
-                    let response = json!([answer.to_wire()]);
-                    entries.push(Entry { place: (i, j), args: args.clone(), response });
-                }
-            }
-            log.write(entries, kwargs, span, &mut result).await;
-            Ok(result)
-        }
-        .boxed()
+    fn logged(&self, prompts: Vec<Prompt>, is_stream: bool, style: CallStyle) -> Result<Logged, Error> {
+        let plan = self.llm.plan(prompts, is_stream)?;
+        let kwargs = chat_kwargs(&self.llm.options, &self.llm.connection, &plan.model, is_stream);
+        logged(plan, &self.log, kwargs, Subject::Chats, style)
     }
+}
+
+logged_methods!(PromptLayerChatOpenAI);
+
+/// Without prompts there is nothing to log, and no key is needed.
+fn logged(
+    plan: Plan,
+    settings: &Settings,
+    kwargs: Map<String, Value>,
+    subject: Subject,
+    style: CallStyle,
+) -> Result<Logged, Error> {
+    let log =
+        if plan.prompts.is_empty() { None } else { Some(settings.log(subject.class(), style, &env_vars::process)?) };
+    Ok(Logged { plan, log, kwargs, subject })
 }
 
 /// The original's parameters of a completion, all of them.
@@ -214,13 +183,13 @@ fn completion_kwargs(options: &Options, connection: &Connection, model: &str) ->
 }
 
 /// The original's parameters of a chat.
-fn chat_kwargs(options: &Options, connection: &Connection, model: &str) -> Map<String, Value> {
+fn chat_kwargs(options: &Options, connection: &Connection, model: &str, is_stream: bool) -> Map<String, Value> {
     let mut kwargs = options.to_wire(model);
     kwargs.extend(object(json!({
         "max_tokens": options.max_tokens,
         "n": options.n,
         "request_timeout": connection.timeout.map(|it| it.as_secs_f64()),
-        "stream": false,
+        "stream": is_stream,
     })));
     kwargs
 }

@@ -19,7 +19,7 @@ use crate::transport::{Endpoint, Reply};
 const TOKEN_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Names under which a body can not do without a value.
-const REQUIRED: &[&str] = &["model", "prompt", "messages"];
+const REQUIRED: &[&str] = &["model", "prompt", "messages", "stream"];
 
 /// Options of Anthropic that models refuse, without naming a parameter; the one to give up first
 /// comes first.
@@ -42,10 +42,10 @@ pub(crate) struct Repaired {
 }
 
 impl Repaired {
-    /// Notes on `generation` what is known of its request.
-    pub(crate) fn note_on(&self, generation: &mut Generation, model: &str) {
+    /// Notes on `generation` what is known of its request. `answered` is the model's own name.
+    pub(crate) fn note_on(&self, generation: &mut Generation, model: &str, answered: Option<&str>) {
         let reply = &self.reply;
-        if let Some(answered) = reply.body["model"].as_str().filter(|it| *it != model) {
+        if let Some(answered) = answered.filter(|it| *it != model) {
             generation.note("response_model", answered);
         }
         generation.note("request_id", reply.request_id.clone());
@@ -58,22 +58,38 @@ impl Repaired {
     }
 }
 
-/// Posts `body` with what the model refuses left out. Each option is refused at most once, so that
-/// a provider that refuses everything ends the loop.
+/// Posts `body` with what the model refuses left out.
 pub(crate) async fn post(
     endpoint: &Endpoint,
     path: &str,
     model: &str,
     body: &Map<String, Value>,
 ) -> Result<Repaired, Error> {
+    repairing(endpoint, model, body, |sent, dropped| async move {
+        let reply = endpoint.post(path, model, &sent).await?;
+        Ok(Repaired { reply, dropped })
+    })
+    .await
+}
+
+/// Calls `send` with `body` without what the model refuses, and the names of what is left out. Each option is refused
+/// at most once, so that a provider that refuses everything ends the loop.
+pub(crate) async fn repairing<T, F>(
+    endpoint: &Endpoint,
+    model: &str,
+    body: &Map<String, Value>,
+    send: impl Fn(Value, Vec<String>) -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
     let place = (endpoint.base_url.to_string(), model.to_owned());
     loop {
-        let known = remembered(&place);
-        let (sent, dropped) = without(body, &known);
-        let sent = Value::Object(sent);
-        match endpoint.post(path, model, &sent).await {
-            Ok(reply) => return Ok(Repaired { reply, dropped }),
-            Err(error) => match refused_option(endpoint.provider, &error, &sent) {
+        let (sent, dropped) = without(body, &remembered(&place));
+        let options: Vec<String> = sent.keys().cloned().collect();
+        match send(Value::Object(sent), dropped).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => match refused_option(endpoint.provider, &error, &options) {
                 Some(option) => remember(&place, option),
                 None => return Err(error),
             },
@@ -111,8 +127,9 @@ fn without(body: &Map<String, Value>, refused: &BTreeSet<String>) -> (Map<String
     (sent, dropped)
 }
 
-/// The option of `sent` that the error blames on the model, if it is one that can be left out.
-fn refused_option(provider: Provider, error: &Error, sent: &Value) -> Option<String> {
+/// The option among `sent` that the error blames on the model, if it is one that can be left out.
+fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<String> {
+    let is_sent = |option: &str| sent.iter().any(|it| it == option);
     if error.status()? != 400 {
         return None;
     }
@@ -122,14 +139,14 @@ fn refused_option(provider: Provider, error: &Error, sent: &Value) -> Option<Str
             let model_refuses = ["not supported", "unsupported", "deprecated", "cannot both"]
                 .iter()
                 .any(|words| message.contains(words));
-            ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && sent.get(**it).is_some())?
+            ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && is_sent(it))?
         }
-        Provider::OpenAi | Provider::PromptLayer => {
+        Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => {
             let refused = matches!(error.code()?, "unsupported_parameter" | "unsupported_value");
             error.param().filter(|_| refused)?
         }
     };
-    (!REQUIRED.contains(&option) && sent.get(option).is_some()).then(|| option.to_owned())
+    (!REQUIRED.contains(&option) && is_sent(option)).then(|| option.to_owned())
 }
 
 fn remembered(place: &Place) -> BTreeSet<String> {

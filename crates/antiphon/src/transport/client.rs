@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use reqwest::{Client, Url, redirect};
 use tokio::runtime::{Handle, Id};
 
-use super::CONNECT_TIMEOUT;
+use super::TimeLimits;
 use super::base_url::{host, is_loopback};
 use crate::error::Error;
 
@@ -54,11 +54,16 @@ pub(super) fn for_current_runtime(url: &Url) -> Result<Client, Error> {
     Ok(client)
 }
 
+/// Time limits need a runtime even before a client does.
+pub(super) fn check_runtime() -> Result<(), Error> {
+    Handle::try_current().map(drop).map_err(Error::no_runtime)
+}
+
 fn build(route: Route) -> reqwest::Result<Client> {
     install_tls_provider();
     let builder = Client::builder()
         .user_agent(concat!("antiphon/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(TimeLimits::CONNECT)
         // A redirect would carry `x-api-key` to another host.
         .redirect(redirect::Policy::none());
     match route {

@@ -5,6 +5,7 @@
 mod anthropic;
 mod bad_input;
 mod blocking;
+mod calls;
 mod chat;
 mod completions;
 mod environment;
@@ -13,5 +14,6 @@ mod promptlayer;
 mod refused;
 mod retries;
 mod runtimes;
+mod streams;
 mod support;
 mod transport;

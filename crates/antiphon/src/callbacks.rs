@@ -1,0 +1,116 @@
+//! Functions of the user's that are called while a call runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Error;
+use crate::prompt::Prompt;
+use crate::provider::Plan;
+use crate::result::LlmResult;
+
+/// What is told while calls run; set with `callback` on any class, as often as wanted.
+///
+/// The methods run on the task of the call, between two polls of it: they must not block, and a panic in one is a
+/// panic of the call. A call that is dropped ends without a word. Prompts and answers are handed over as they are, so
+/// keep them out of logs that others read.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use antiphon::{CallInfo, Callbacks, LlmResult, OpenAI};
+///
+/// #[derive(Debug, Default)]
+/// struct Tokens(AtomicUsize);
+///
+/// impl Callbacks for Tokens {
+///     fn on_end(&self, _call: &CallInfo, result: &LlmResult) {
+///         let tokens = result.llm_output.token_usage.total_tokens;
+///         self.0.fetch_add(usize::try_from(tokens).unwrap_or(usize::MAX), Ordering::Relaxed);
+///     }
+/// }
+///
+/// let tokens = std::sync::Arc::new(Tokens::default());
+/// let llm = OpenAI::new().callback(tokens.clone());
+/// ```
+pub trait Callbacks: Send + Sync {
+    /// Called once for a call, before its first request.
+    fn on_start(&self, call: &CallInfo, prompts: &[Prompt]) {
+        let _ = (call, prompts);
+    }
+
+    /// Called for each piece of text of a stream, in order; not called for calls that are not streamed.
+    fn on_token(&self, call: &CallInfo, token: &str) {
+        let _ = (call, token);
+    }
+
+    /// Called once, when all of an answer has come.
+    fn on_end(&self, call: &CallInfo, result: &LlmResult) {
+        let _ = (call, result);
+    }
+
+    /// Called once, when a call has failed after its retries; for `agenerate_each` with the first failure.
+    fn on_error(&self, call: &CallInfo, error: &Error) {
+        let _ = (call, error);
+    }
+}
+
+impl<T: Callbacks + ?Sized> Callbacks for Arc<T> {
+    fn on_start(&self, call: &CallInfo, prompts: &[Prompt]) {
+        (**self).on_start(call, prompts);
+    }
+
+    fn on_token(&self, call: &CallInfo, token: &str) {
+        (**self).on_token(call, token);
+    }
+
+    fn on_end(&self, call: &CallInfo, result: &LlmResult) {
+        (**self).on_end(call, result);
+    }
+
+    fn on_error(&self, call: &CallInfo, error: &Error) {
+        (**self).on_error(call, error);
+    }
+}
+
+/// Which call a callback is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallInfo {
+    /// Counts the calls of this process.
+    pub id: u64,
+    /// OpenTelemetry's name of the provider, for example `openai`; empty for a call without prompts.
+    pub provider: String,
+    /// The model that is asked.
+    pub model: String,
+    /// Whether the answer is streamed.
+    pub is_stream: bool,
+}
+
+impl CallInfo {
+    pub(crate) fn new(plan: &Plan, is_stream: bool) -> Self {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: CALLS.fetch_add(1, Ordering::Relaxed),
+            provider: plan.endpoint.as_ref().map_or_else(String::new, |it| it.provider.as_str().to_owned()),
+            model: plan.model.clone(),
+            is_stream,
+        }
+    }
+
+    pub(crate) fn start(&self, plan: &Plan) {
+        plan.callbacks.iter().for_each(|it| it.on_start(self, &plan.prompts));
+    }
+
+    pub(crate) fn token(&self, plan: &Plan, token: &str) {
+        plan.callbacks.iter().for_each(|it| it.on_token(self, token));
+    }
+
+    pub(crate) fn end(&self, plan: &Plan, result: Result<&LlmResult, &Error>) {
+        for callback in &plan.callbacks {
+            match result {
+                Ok(result) => callback.on_end(self, result),
+                Err(error) => callback.on_error(self, error),
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Ollama's `/api/chat`: one conversation and one answer a request, streamed as lines of JSON.
+//!
+//! Reference: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion>
+
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::provider::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json};
+use crate::result::{Generation, TokenUsage};
+use crate::transport::{Frame, Framing};
+
+/// The endpoint's language.
+#[derive(Debug)]
+pub(super) struct OllamaChat;
+
+impl Wire for OllamaChat {
+    fn path(&self) -> &'static str {
+        "/api/chat"
+    }
+
+    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+        let message = &body["message"];
+        if !message.is_object() {
+            return Err("has no `message`".to_owned());
+        }
+        let mut generation = Generation::new(message["content"].as_str().unwrap_or_default());
+        generation.note("finish_reason", body["done_reason"].clone());
+        if let Some(thoughts) = message["thinking"].as_str().filter(|it| !it.is_empty()) {
+            generation.note("reasoning", thoughts);
+        }
+        Ok(Answer {
+            generations: vec![vec![generation]],
+            usage: usage(body),
+            model: body["model"].as_str().map(str::to_owned),
+        })
+    }
+
+    fn ask_for_stream(&self, body: &mut Body) {
+        body.insert("stream".to_owned(), true.into());
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::JsonLines
+    }
+
+    fn stream_reader(&self) -> Box<dyn StreamReader> {
+        Box::<OllamaStream>::default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct OllamaStream {
+    is_finished: bool,
+}
+
+impl StreamReader for OllamaStream {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+        let line = json(frame)?;
+        if let Some(error) = ApiError::in_stream(&line) {
+            return Err(StreamFault::Api(Box::new(error)));
+        }
+        let message = &line["message"];
+        pieces.push(Piece::Reasoning(message["thinking"].as_str().unwrap_or_default().to_owned()));
+        pieces.push(Piece::Text(message["content"].as_str().unwrap_or_default().to_owned()));
+        if line["done"] == true {
+            if let Some(model) = line["model"].as_str() {
+                pieces.push(Piece::Model(model.to_owned()));
+            }
+            pieces.push(Piece::Note("finish_reason", line["done_reason"].clone()));
+            pieces.push(Piece::Usage(usage(&line)));
+            self.is_finished = true;
+        }
+        Ok(())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+}
+
+fn usage(body: &Value) -> TokenUsage {
+    let count = |key: &str| body[key].as_u64().unwrap_or(0);
+    TokenUsage::new(count("prompt_eval_count"), count("eval_count"), None)
+}

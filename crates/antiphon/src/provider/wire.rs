@@ -1,0 +1,88 @@
+//! The seam between transport and providers: what a wire format has to say. It builds bodies and reads them; it does
+//! no I/O. To add a provider is to add a file with an implementation of [`Wire`] and a class.
+
+use std::fmt::Debug;
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::result::{Generation, TokenUsage};
+use crate::transport::{Frame, Framing};
+
+/// The body of a request, before the provider's own path of sending it.
+pub(crate) type Body = Map<String, Value>;
+
+/// One endpoint's language.
+pub(crate) trait Wire: Debug + Send + Sync {
+    /// The endpoint, after the base URL.
+    fn path(&self) -> &'static str;
+
+    /// Reads an answer to `prompts` prompts in one request, of `n` completions each.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the answer, to follow "the answer ".
+    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String>;
+
+    /// Makes a body one that asks for a stream.
+    fn ask_for_stream(&self, body: &mut Body);
+
+    /// How its streams are cut.
+    fn framing(&self) -> Framing {
+        Framing::ServerSentEvents
+    }
+
+    /// A reader for one stream.
+    fn stream_reader(&self) -> Box<dyn StreamReader>;
+}
+
+/// What a request was answered with.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// By prompt, then by completion.
+    pub(crate) generations: Vec<Vec<Generation>>,
+    pub(crate) usage: TokenUsage,
+    /// The model that answered, by its own name.
+    pub(crate) model: Option<String>,
+}
+
+/// Reads one stream, frame by frame.
+pub(crate) trait StreamReader: Debug + Send {
+    /// Reads a frame and adds what it says to `pieces`.
+    ///
+    /// # Errors
+    ///
+    /// The error that the frame reports, or what is wrong with it.
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault>;
+
+    /// Whether the end marker has come.
+    fn is_finished(&self) -> bool;
+}
+
+/// What a frame says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Piece {
+    Text(String),
+    Reasoning(String),
+    /// All counts so far; it replaces earlier ones.
+    Usage(TokenUsage),
+    /// Something for `generation_info`.
+    Note(&'static str, Value),
+    /// The model that answers.
+    Model(String),
+}
+
+/// Why a frame ends its stream.
+#[derive(Debug)]
+pub(crate) enum StreamFault {
+    /// The provider reports an error in the middle of a success.
+    Api(Box<ApiError>),
+    /// It makes no sense, to follow "the answer ".
+    Unexpected(String),
+}
+
+/// Reads a frame's JSON.
+pub(crate) fn json(frame: &Frame) -> Result<Value, StreamFault> {
+    serde_json::from_str(&frame.data)
+        .map_err(|error| StreamFault::Unexpected(format!("has an event that is not JSON: {error}")))
+}

@@ -1,0 +1,241 @@
+//! Runs a stream: opened with retries, read as far as its reader asks.
+
+use std::collections::VecDeque;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, stream};
+use serde_json::Value;
+
+use super::{LlmStream, StreamEvent};
+use crate::callbacks::CallInfo;
+use crate::error::Error;
+use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, repairing};
+use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
+use crate::retry;
+use crate::transport::{Endpoint, FrameParser, Opened, Reply, StreamBody};
+
+/// Opens the plan's one request as a stream.
+pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
+    async move {
+        let info = CallInfo::new(&plan, true);
+        info.start(&plan);
+        match Answer::open(&plan).await {
+            Ok(answer) => {
+                let restarts = if plan.restart_streams { plan.max_retries() } else { 0 };
+                let running = Running { plan, info, answer, restarts };
+                Ok(LlmStream::new(stream::unfold(Some(Box::new(running)), Running::step)))
+            }
+            Err(error) => {
+                info.end(&plan, Err(&error));
+                Err(error)
+            }
+        }
+    }
+    .boxed()
+}
+
+/// A stream that its reader reads.
+struct Running {
+    plan: Plan,
+    info: CallInfo,
+    answer: Answer,
+    /// How often it may still begin anew.
+    restarts: u32,
+}
+
+type Step = Option<(Result<StreamEvent, Error>, Option<Box<Running>>)>;
+
+impl Running {
+    async fn step(running: Option<Box<Self>>) -> Step {
+        let mut running = running?;
+        match running.next().await {
+            Ok(StreamEvent::End(result)) => {
+                running.info.end(&running.plan, Ok(&result));
+                Some((Ok(StreamEvent::End(result)), None))
+            }
+            Ok(event) => {
+                if let StreamEvent::Text(text) = &event {
+                    running.info.token(&running.plan, text);
+                }
+                Some((Ok(event), Some(running)))
+            }
+            Err(error) => {
+                running.info.end(&running.plan, Err(&error));
+                Some((Err(error), None))
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<StreamEvent, Error> {
+        match self.answer.next(&self.plan).await {
+            Err(error) if self.restarts > 0 && error.is_retryable() => {
+                self.restarts -= 1;
+                self.answer = Answer::open(&self.plan).await?;
+                Ok(StreamEvent::Restart)
+            }
+            event => event,
+        }
+    }
+}
+
+/// One answer as far as it has come.
+struct Answer {
+    /// `None` when the answer came whole.
+    source: Option<Source>,
+    pieces: VecDeque<Piece>,
+    generation: Generation,
+    reasoning: String,
+    usage: TokenUsage,
+    model: Option<String>,
+    facts: Repaired,
+}
+
+struct Source {
+    body: StreamBody,
+    parser: FrameParser,
+    reader: Box<dyn StreamReader>,
+    sent: Value,
+    /// The frames that one piece of the body completed, read in one go.
+    batch: Vec<Piece>,
+}
+
+impl Answer {
+    /// Asks, again if need be, until the first event has come.
+    async fn open(plan: &Plan) -> Result<Self, Error> {
+        let (Some(endpoint), [job]) = (&plan.endpoint, plan.jobs.as_slice()) else {
+            return Err(Error::invalid_prompt(0, "is not one request, which a stream must be"));
+        };
+        let mut body = job.body.clone();
+        plan.wire.ask_for_stream(&mut body);
+        let opened = repairing(endpoint, &plan.model, &body, |sent, dropped| async move {
+            let (mut answer, retries) = retry::run(endpoint.retry, || Self::attempt(plan, endpoint, &sent)).await?;
+            answer.facts.reply.retries = retries;
+            answer.facts.dropped = dropped;
+            Ok(answer)
+        });
+        opened.await.map_err(|error| error.with_provider(endpoint.provider).with_model(&plan.model))
+    }
+
+    async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value) -> Result<Self, Error> {
+        let framing = plan.wire.framing();
+        match endpoint.open(plan.wire.path(), sent, framing).await? {
+            Opened::Whole(reply) => Self::whole(plan, reply),
+            Opened::Stream(body, request_id) => {
+                let (parser, reader) = (FrameParser::new(framing), plan.wire.stream_reader());
+                let source = Source { body, parser, reader, sent: sent.clone(), batch: Vec::new() };
+                let reply = Reply { body: Value::Null, request_id, retries: 0 };
+                let mut answer = Self::new(Some(source), reply);
+                answer.fill(endpoint).await?;
+                Ok(answer)
+            }
+        }
+    }
+
+    fn new(source: Option<Source>, reply: Reply) -> Self {
+        Self {
+            source,
+            pieces: VecDeque::new(),
+            generation: Generation::new(""),
+            reasoning: String::new(),
+            usage: TokenUsage::default(),
+            model: None,
+            facts: Repaired { reply, dropped: Vec::new() },
+        }
+    }
+
+    /// The answer of a server that does not stream, as one piece.
+    fn whole(plan: &Plan, reply: Reply) -> Result<Self, Error> {
+        let read = plan.wire.read(&reply.body, 1, plan.n);
+        let mut read = read.map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
+        let mut answer = Self::new(None, reply);
+        if let Some(mut generation) = read.generations.pop().and_then(|mut it| it.pop()) {
+            answer.pieces.push_back(Piece::Text(std::mem::take(&mut generation.text)));
+            answer.generation = generation;
+        }
+        answer.model = read.model;
+        answer.pieces.push_back(Piece::Usage(read.usage));
+        Ok(answer)
+    }
+
+    /// Reads until there is something to say or the end marker has come.
+    async fn fill(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
+        let Some(source) = &mut self.source else {
+            return Ok(());
+        };
+        let Source { body, parser, reader, sent, batch } = source;
+        let request_id = &self.facts.reply.request_id;
+        let unexpected = |problem| Error::unexpected_body(200, problem, request_id.clone());
+        while self.pieces.is_empty() && !reader.is_finished() {
+            let mut is_cut = false;
+            let mut frame = parser.next().map_err(unexpected)?;
+            if frame.is_none() {
+                if let Some(bytes) = body.chunk().await? {
+                    parser.push(&bytes);
+                    continue;
+                }
+                is_cut = true;
+                frame = parser.finish();
+            }
+            let Some(frame) = frame else {
+                return Err(Error::truncated(endpoint.host()));
+            };
+            reader.read(&frame, batch).map_err(|fault| match fault {
+                StreamFault::Unexpected(_) if is_cut => Error::truncated(endpoint.host()),
+                StreamFault::Unexpected(problem) => unexpected(problem),
+                StreamFault::Api(mut error) => {
+                    error.request_id = error.request_id.or_else(|| request_id.clone());
+                    endpoint.refusal(*error, sent)
+                }
+            })?;
+            for piece in batch.drain(..) {
+                match piece {
+                    Piece::Note(key, value) => self.generation.note(key, value),
+                    Piece::Model(model) => self.model = Some(model),
+                    Piece::Text(text) | Piece::Reasoning(text) if text.is_empty() => {}
+                    Piece::Usage(usage) if usage == self.usage => {}
+                    piece => self.pieces.push_back(piece),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, plan: &Plan) -> Result<StreamEvent, Error> {
+        if self.pieces.is_empty()
+            && let Some(endpoint) = &plan.endpoint
+        {
+            let filled = self.fill(endpoint).await;
+            filled.map_err(|error| error.with_provider(endpoint.provider).with_model(&plan.model))?;
+        }
+        Ok(match self.pieces.pop_front() {
+            Some(Piece::Text(text)) => {
+                self.generation.text.push_str(&text);
+                StreamEvent::Text(text)
+            }
+            Some(Piece::Reasoning(text)) => {
+                self.reasoning.push_str(&text);
+                StreamEvent::Reasoning(text)
+            }
+            Some(Piece::Usage(usage)) => {
+                self.usage = usage;
+                StreamEvent::Usage(usage)
+            }
+            // The others went where they belong.
+            Some(Piece::Note(..) | Piece::Model(_)) | None => StreamEvent::End(self.end(plan).await),
+        })
+    }
+
+    async fn end(&mut self, plan: &Plan) -> LlmResult {
+        if let Some(source) = self.source.take() {
+            source.body.finish().await;
+        }
+        let mut generation = std::mem::replace(&mut self.generation, Generation::new(""));
+        if !self.reasoning.is_empty() {
+            generation.note("reasoning", std::mem::take(&mut self.reasoning));
+        }
+        self.facts.note_on(&mut generation, &plan.model, self.model.as_deref());
+        plan.note_dropped(&mut generation);
+        let llm_output = LlmOutput { token_usage: self.usage, model_name: plan.model.clone() };
+        LlmResult::new(vec![vec![generation]], llm_output)
+    }
+}
