@@ -23,4 +23,8 @@ impl RunningCell for Execution {
     fn reply(&self, value: String) -> BoxFuture<'_, ()> {
         Box::pin(Self::reply(self, value))
     }
+
+    fn refuse_input(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::refuse_input(self))
+    }
 }

@@ -26,4 +26,7 @@ pub trait RunningCell: Send {
 
     /// Answers an [`Event::InputRequest`].
     fn reply(&self, value: String) -> BoxFuture<'_, ()>;
+
+    /// Answers an [`Event::InputRequest`] with the end of input.
+    fn refuse_input(&self) -> BoxFuture<'_, ()>;
 }
