@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{self, Cancelled};
 use crate::shared::RUNTIME;
-use crate::{channel, error_report, panic_report, parent, stdout};
+use crate::{channel, error_report, panic_report, parent, stdin, stdout};
 
 static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
@@ -39,12 +39,14 @@ pub(crate) fn run(cell: Pin<&mut dyn Future<Output = ()>>) {
     RUNNING.set(sequence);
     let entered = parent::enter(sequence);
     stdout::begin_cell(sequence);
+    stdin::begin_cell();
     let end = catch_unwind(AssertUnwindSafe(|| runtime.block_on(race(sequence, cell))));
     RUNNING.set(0);
     let run_time_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(&end);
     panic_report::print_caught();
     drop(entered);
+    stdin::end_cell();
     stdout::end_cell();
     channel::send(&FromCell::Finished { sequence, outcome, run_time_us });
     if let Err(payload) = end {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use antiphon_channel::{CHANNEL, FromCell, Hello, Role, ToCell, read_frame, write_frame};
 use once_cell::sync::Lazy;
 
-use crate::{cancel, parent};
+use crate::{cancel, input, parent, stdin};
 
 static ENGINE: Lazy<Option<Mutex<UnixStream>>> = Lazy::new(connect);
 
@@ -26,6 +26,8 @@ fn connect() -> Option<Mutex<UnixStream>> {
                 match frame {
                     ToCell::Interrupt { sequence } => cancel::request(sequence),
                     ToCell::RouteBackground => parent::route(),
+                    ToCell::InputReply { id, answer } => input::answer(id, answer),
+                    ToCell::StdinLine { line } => stdin::give(line),
                     ToCell::Welcome { .. } => {}
                 }
             }

@@ -16,6 +16,7 @@ mod cell;
 mod channel;
 mod display;
 mod error_report;
+mod input;
 mod panic_report;
 mod parent;
 /// Names that every cell has without a `use`.
@@ -24,6 +25,7 @@ mod print;
 mod result;
 pub mod runtime;
 mod shared;
+mod stdin;
 mod stdout;
 pub mod task;
 
@@ -33,6 +35,7 @@ pub use error_report::__report_line;
 pub use print::{__print, __print_error, __print_error_line, __print_line};
 
 pub use display::{DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
+pub use input::{input, password};
 pub use result::{EvcxrDisplay, PlainResults, RichResults};
 
 pub use task::spawn;

@@ -4,3 +4,4 @@ pub use futures::future::{join_all, try_join_all};
 pub use std::time::{Duration, Instant};
 
 pub use crate::display::display;
+pub use crate::input::{input, password};

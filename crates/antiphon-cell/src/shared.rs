@@ -2,7 +2,7 @@
 
 use once_cell::sync::Lazy;
 
-use crate::{cell, panic_report, stdout};
+use crate::{cell, panic_report, stdin, stdout};
 
 /// The runtime on which every cell and every task runs. It lives as long as the process.
 pub(crate) static RUNTIME: Lazy<tokio::runtime::Runtime> = Lazy::new(|| {
@@ -10,6 +10,7 @@ pub(crate) static RUNTIME: Lazy<tokio::runtime::Runtime> = Lazy::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     panic_report::install_hook();
     stdout::start_flusher();
+    stdin::start_watcher();
     antiphon::blocking::set_blocking_executor(cell::block_until_done);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())

@@ -71,11 +71,6 @@ pub enum ToHost {
         /// Offset in UTF-8 bytes.
         position: usize,
     },
-    /// The answer to [`FromHost::InputRequest`].
-    InputReply {
-        /// One line without its line end.
-        value: String,
-    },
 }
 
 /// Host to engine.
@@ -108,13 +103,6 @@ pub enum FromHost {
         id: u64,
         /// Plain text and HTML, if anything is known.
         text: Option<(String, String)>,
-    },
-    /// A cell asks for a line of input; execution waits for [`ToHost::InputReply`].
-    InputRequest {
-        /// Shown to the user.
-        prompt: String,
-        /// The answer must not be echoed.
-        password: bool,
     },
     /// A remark for the user, e.g. that a preloaded crate serves a `:dep`.
     Note {
@@ -202,6 +190,22 @@ pub enum FromCell {
     },
     /// Its place is the next [`DISPLAY_MARKER`].
     Shown(Shown),
+    /// Code waits for a line; answered by [`ToCell::InputReply`].
+    InputRequest {
+        /// Returned in the reply.
+        id: u64,
+        /// Shown to the user.
+        prompt: String,
+        /// The answer must not be echoed.
+        password: bool,
+    },
+    /// A thread waits in a `read` of standard input; answered by [`ToCell::StdinLine`].
+    StdinRead {
+        /// Lines that came before.
+        given: u64,
+        /// It is the thread that runs cells.
+        on_cells_thread: bool,
+    },
     /// Output of a task whose cell is over. Only after [`ToCell::RouteBackground`]; it has no place in the streams.
     Background {
         /// The cell that the task belongs to, from [`FromCell::Started`].
@@ -300,6 +304,18 @@ pub enum ToCell {
     },
     /// From now on send [`FromCell::Background`]; until then such output goes the way of all output.
     RouteBackground,
+    /// The answer to [`FromCell::InputRequest`].
+    InputReply {
+        /// From the request.
+        id: u64,
+        /// One line without its line end, or why there is none.
+        answer: Result<String, String>,
+    },
+    /// A line for standard input.
+    StdinLine {
+        /// Without its line end; `None` is the end of input.
+        line: Option<String>,
+    },
     /// Cut the cell at its next `.await`. Ignored when another cell runs by now.
     Interrupt {
         /// From [`FromCell::Started`].

@@ -1,5 +1,6 @@
 //! The engine's ends of one child: read without waiting, so that "all there is by now" has a meaning.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,9 +35,8 @@ pub(crate) struct ChildLink {
     to_evcxr: File,
     cell: Option<CellLink>,
     scanner: Scanner,
-    waits_for_input: bool,
-    /// What the cell asked, until the host has heard of it: prompt, and whether it is for a password.
-    question: Option<(String, bool)>,
+    /// Frames of the cell library that were read. One may need the others to be dealt with before it is done.
+    frames: VecDeque<FromCell>,
 }
 
 #[derive(Debug)]
@@ -137,8 +137,7 @@ impl ChildLink {
             to_evcxr: ends.to_evcxr.into(),
             cell: None,
             scanner: Scanner::default(),
-            waits_for_input: false,
-            question: None,
+            frames: VecDeque::new(),
         })
     }
 
@@ -155,26 +154,6 @@ impl ChildLink {
     /// Whether the preload is loaded in it.
     pub(crate) fn has_preload(&self) -> bool {
         self.cell.is_some()
-    }
-
-    /// The cell asks for a line.
-    pub(crate) fn input_asked(&mut self, prompt: String, password: bool) {
-        self.waits_for_input = true;
-        self.question = Some((prompt, password));
-    }
-
-    /// The question, once the host is ready for its answer: one that comes before is lost.
-    pub(crate) fn take_question(&mut self) -> Option<(String, bool)> {
-        self.question.take()
-    }
-
-    /// The line is on its way; false when nobody asked for one.
-    pub(crate) fn input_given(&mut self) -> bool {
-        std::mem::take(&mut self.waits_for_input)
-    }
-
-    pub(crate) fn waits_for_input(&self) -> bool {
-        self.waits_for_input
     }
 
     /// Waits for anything. Cancel safe: it only waits.
@@ -204,13 +183,17 @@ impl ChildLink {
         self.stderr.read(bytes)
     }
 
-    /// Frames of the cell library.
-    pub(crate) fn read_cell(&mut self) -> Vec<FromCell> {
-        let Some(cell) = &mut self.cell else {
-            return Vec::new();
-        };
-        while !cell.source.read(&mut cell.buffer) {}
-        cell.frames()
+    /// Reads what the cell library has sent by now.
+    pub(crate) fn read_cell(&mut self) {
+        if let Some(cell) = &mut self.cell {
+            while !cell.source.read(&mut cell.buffer) {}
+            self.frames.extend(cell.frames());
+        }
+    }
+
+    /// The next frame that was read.
+    pub(crate) fn next_frame(&mut self) -> Option<FromCell> {
+        self.frames.pop_front()
     }
 
     /// Gives evcxr one of its lines.
@@ -225,6 +208,30 @@ impl ChildLink {
 
     pub(crate) fn interrupt(&mut self, sequence: u64) {
         self.tell_cell(&ToCell::Interrupt { sequence });
+    }
+
+    /// Sends a frame of any size.
+    pub(crate) async fn answer(&self, message: &ToCell) {
+        let Some(Stream::Socket(socket)) = self.cell.as_ref().and_then(|cell| cell.source.stream.as_ref()) else {
+            return;
+        };
+        let mut frame = Vec::new();
+        if write_frame(&mut frame, message).is_err() {
+            return;
+        }
+        let mut rest = frame.as_slice();
+        while !rest.is_empty() {
+            match socket.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                // The child has a thread that does nothing but read.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(socket.writable().await),
+                Err(_) => return,
+            }
+        }
+    }
+
+    pub(crate) fn refuse_input(&self, id: u64, reason: &str) {
+        self.tell_cell(&ToCell::InputReply { id, answer: Err(reason.to_owned()) });
     }
 
     fn tell_cell(&self, message: &ToCell) {

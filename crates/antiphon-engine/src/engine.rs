@@ -259,9 +259,15 @@ impl Execution {
         Some(event)
     }
 
-    /// Answers an [`Event::InputRequest`].
+    /// Answers an [`Event::InputRequest`] with a line, its line end left out.
     pub async fn reply(&self, value: String) {
-        let _ = self.commands.send(Command::Reply(value)).await;
+        let _ = self.commands.send(Command::Reply(Some(value))).await;
+    }
+
+    /// Answers an [`Event::InputRequest`] for a front end that cannot ask: `input` and `password` give an error in the
+    /// cell, standard input is at its end.
+    pub async fn refuse_input(&self) {
+        let _ = self.commands.send(Command::Reply(None)).await;
     }
 }
 

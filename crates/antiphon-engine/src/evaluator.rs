@@ -56,6 +56,9 @@ pub trait RunningCell: Send {
 
     /// Answers an [`Event::InputRequest`].
     fn reply(&self, value: String) -> BoxFuture<'_, ()>;
+
+    /// Answers an [`Event::InputRequest`] with the end of input.
+    fn refuse_input(&self) -> BoxFuture<'_, ()>;
 }
 
 impl Evaluator for Engine {
@@ -104,5 +107,9 @@ impl RunningCell for Execution {
 
     fn reply(&self, value: String) -> BoxFuture<'_, ()> {
         Box::pin(Self::reply(self, value))
+    }
+
+    fn refuse_input(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::refuse_input(self))
     }
 }

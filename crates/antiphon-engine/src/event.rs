@@ -20,9 +20,10 @@ pub enum Event {
         /// Only when the next output comes.
         wait: bool,
     },
-    /// The cell waits for a line; answer with [`Execution::reply`](crate::Execution::reply).
+    /// The cell waits for a line; answer with [`Execution::reply`](crate::Execution::reply) or
+    /// [`Execution::refuse_input`](crate::Execution::refuse_input). The next request comes after the answer.
     InputRequest {
-        /// Shown to the user.
+        /// Shown to the user; empty when the cell reads its standard input.
         prompt: String,
         /// The answer must not be echoed.
         password: bool,

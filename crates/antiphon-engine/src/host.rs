@@ -19,7 +19,7 @@ use antiphon_channel::{
     CHANNEL, Completion, Completions, ExecuteError, Executed, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost,
     read_frame, write_frame,
 };
-use evcxr::{CommandContext, EvalCallbacks, EvalContext, EvalContextOutputs, EvalOutputs};
+use evcxr::{CommandContext, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 
 use crate::child::HOST_PID;
@@ -76,14 +76,13 @@ fn attend(stream: UnixStream) -> i32 {
     };
     let engine = Arc::new(Mutex::new(stream));
     let (requests_tx, requests) = channel();
-    let (input_tx, input) = channel();
     let process = Arc::new(Mutex::new(None));
     let failed = Arc::new(AtomicBool::new(false));
     let evaluator = thread::Builder::new().name("evaluator".to_owned()).stack_size(STACK_BYTES).spawn({
         let process = Arc::clone(&process);
         let failed = Arc::clone(&failed);
         move || {
-            let evaluated = catch_unwind(AssertUnwindSafe(|| evaluate(&engine, &requests, input, &process)));
+            let evaluated = catch_unwind(AssertUnwindSafe(|| evaluate(&engine, &requests, &process)));
             if !matches!(evaluated, Ok(Ok(()))) {
                 failed.store(true, Ordering::SeqCst);
                 // Wakes `listen`.
@@ -94,7 +93,7 @@ fn attend(stream: UnixStream) -> i32 {
     if evaluator.is_err() {
         return EVALUATOR_FAILED;
     }
-    listen(reader, &requests_tx, &input_tx);
+    listen(reader, &requests_tx);
     if failed.load(Ordering::SeqCst) {
         // The session is the engine's still: it may start another host in it.
         return EVALUATOR_FAILED;
@@ -112,11 +111,9 @@ fn attend(stream: UnixStream) -> i32 {
 fn evaluate(
     engine: &Arc<Mutex<UnixStream>>,
     requests: &Receiver<ToHost>,
-    input: Receiver<String>,
     process: &Mutex<Option<ProcessHandle>>,
 ) -> Result<(), ()> {
-    let host =
-        Host::start(Arc::clone(engine), input).map_err(|message| send(engine, &FromHost::StartFailed { message }))?;
+    let host = Host::start(Arc::clone(engine)).map_err(|message| send(engine, &FromHost::StartFailed { message }))?;
     *process.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.context.process_handle());
     host.serve(requests);
     Ok(())
@@ -125,13 +122,10 @@ fn evaluate(
 type ProcessHandle = Arc<Mutex<std::process::Child>>;
 
 /// Sorts the engine's frames to their end.
-fn listen(mut reader: UnixStream, requests: &Sender<ToHost>, input: &Sender<String>) {
-    while let Ok(Some(frame)) = read_frame(&mut reader) {
+fn listen(mut reader: UnixStream, requests: &Sender<ToHost>) {
+    while let Ok(Some(request)) = read_frame(&mut reader) {
         // Without an evaluator they fail; it shuts the connection down when it ends.
-        let _ = match frame {
-            ToHost::InputReply { value } => input.send(value).is_ok(),
-            request => requests.send(request).is_ok(),
-        };
+        let _ = requests.send(request);
     }
 }
 
@@ -152,7 +146,6 @@ fn send(engine: &Mutex<UnixStream>, frame: &FromHost) {
 struct Host {
     context: CommandContext,
     engine: Arc<Mutex<UnixStream>>,
-    input: Receiver<String>,
     sources: PathBuf,
     /// `:fmt` or `:types` are in force.
     plain_results: bool,
@@ -160,7 +153,7 @@ struct Host {
 }
 
 impl Host {
-    fn start(engine: Arc<Mutex<UnixStream>>, input: Receiver<String>) -> Result<Self, String> {
+    fn start(engine: Arc<Mutex<UnixStream>>) -> Result<Self, String> {
         let variable = |name: &str| env::var_os(name).ok_or_else(|| format!("{name} is not set"));
         let session = PathBuf::from(variable(SESSION)?);
         let working_dir = PathBuf::from(variable(WORKING_DIR)?);
@@ -190,7 +183,7 @@ impl Host {
         // Relative paths in `:dep` are the user's.
         env::set_current_dir(&working_dir).map_err(|error| error.to_string())?;
         let context = CommandContext::with_eval_context(context);
-        let mut host = Self { context, engine, input, sources, plain_results: false, types: false };
+        let mut host = Self { context, engine, sources, plain_results: false, types: false };
         host.prepare()?;
         Ok(host)
     }
@@ -242,7 +235,6 @@ impl Host {
                 let text = guarded(|| self.context.hover_at(&code, end).ok()).ok().flatten();
                 FromHost::Inspected { id, text: text.filter(|(text, _)| text != "No documentation found") }
             }
-            ToHost::InputReply { .. } => FromHost::Note { text: "an input that nobody asked for".to_owned() },
         }
     }
 
@@ -290,15 +282,8 @@ impl Host {
 
     fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
         let before: Vec<String> = self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-        let Self { context, engine, input, .. } = self;
-        let mut callbacks = EvalCallbacks {
-            input_reader: &|request| {
-                while input.try_recv().is_ok() {}
-                send(engine, &FromHost::InputRequest { prompt: request.prompt, password: request.is_password });
-                input.recv().unwrap_or_default()
-            },
-        };
-        match guarded(|| context.execute_with_callbacks(code, &mut callbacks)) {
+        let context = &mut self.context;
+        match guarded(|| context.execute(code)) {
             Ok(Ok(outputs)) => Ok(executed(outputs)),
             Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
             Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {

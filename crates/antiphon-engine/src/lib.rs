@@ -9,6 +9,7 @@
 //! supervisor, over the frames of [`antiphon_channel`].
 #![warn(missing_docs)]
 
+mod asks;
 mod background;
 mod child;
 mod child_link;

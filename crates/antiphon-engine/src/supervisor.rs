@@ -5,6 +5,7 @@
 //! error that was written by then, and all frames of the cell library were read.
 
 mod cargo;
+mod input;
 mod output;
 
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +15,7 @@ use antiphon_channel::{Completions, FromCargo, FromHost, ToCargo, ToHost};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::asks::Asks;
 use crate::background::{BackgroundEvent, BackgroundOutput};
 use crate::child_link::{ChildLink, ChildWake};
 use crate::event::{CellError, Event};
@@ -58,6 +60,7 @@ pub(crate) struct Supervisor {
     queue: VecDeque<Queued>,
     stray: VecDeque<Event>,
     background: BackgroundOutput,
+    asks: Asks,
     /// Frames of the cell library whose marker was not read yet.
     displays: VecDeque<Event>,
     completions: HashMap<u64, oneshot::Sender<Completions>>,
@@ -90,6 +93,7 @@ impl Supervisor {
             queue: VecDeque::new(),
             stray: VecDeque::new(),
             background: BackgroundOutput::new(background),
+            asks: Asks::default(),
             displays: VecDeque::new(),
             completions: HashMap::new(),
             inspections: HashMap::new(),
@@ -109,13 +113,7 @@ impl Supervisor {
                 Wake::Host(Some(frame)) => self.host_said(frame).await,
                 Wake::Host(None) | Wake::BackgroundDelivered => {}
                 Wake::Cargo(id, frame) => self.cargo_said(id, frame).await,
-                Wake::Child(wake) => {
-                    let asked = self.child.as_ref().is_some_and(ChildLink::waits_for_input);
-                    self.child_woke(wake);
-                    if asked && self.child.is_none() {
-                        self.host.send(&ToHost::InputReply { value: String::new() }).await;
-                    }
-                }
+                Wake::Child(wake) => self.child_woke(wake),
                 Wake::HostExited(message) => {
                     if !self.host_exited(message).await {
                         break;
@@ -215,13 +213,6 @@ impl Supervisor {
         self.host.send(&ToHost::Execute { id, code }).await;
     }
 
-    /// Answers the cell that waits for input, if one does.
-    async fn reply(&mut self, value: String) {
-        if self.child.as_mut().is_some_and(ChildLink::input_given) {
-            self.host.send(&ToHost::InputReply { value }).await;
-        }
-    }
-
     async fn interrupt(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
             return;
@@ -233,8 +224,8 @@ impl Supervisor {
         if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
             child.interrupt(sequence);
             self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
-            if child.waits_for_input() {
-                // Reading a line cannot be cut.
+            if self.asks.block_cell() {
+                // A `read` cannot be cut.
                 child.kill();
             }
         }
@@ -246,6 +237,7 @@ impl Supervisor {
             Connection::Child(ends) => {
                 self.displays.clear();
                 self.background.child_started();
+                self.asks.child_started();
                 // An error here is a full descriptor table; evcxr then reports that its child ended.
                 self.child = ChildLink::new(ends).ok();
             }
@@ -299,12 +291,6 @@ impl Supervisor {
                     let _ = answer.send(text);
                 }
             }
-            // The cell's own words name the question: evcxr cuts its prompt at a colon.
-            FromHost::InputRequest { .. } => match self.child.as_mut().and_then(ChildLink::take_question) {
-                Some((prompt, password)) => self.emit(Event::InputRequest { prompt, password }),
-                // evcxr waits for the answer, also when the cell that asked is gone by now.
-                None => self.host.send(&ToHost::InputReply { value: String::new() }).await,
-            },
             FromHost::Note { text } => self.emit(Event::Note(text)),
         }
     }

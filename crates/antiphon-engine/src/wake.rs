@@ -13,7 +13,8 @@ pub(crate) enum Command {
     Execute(Queued),
     /// The receiver of background output was taken.
     RouteBackground,
-    Reply(String),
+    /// An answer to what is asked, or none.
+    Reply(Option<String>),
     Interrupt,
     Complete {
         code: String,

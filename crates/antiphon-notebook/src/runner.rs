@@ -148,11 +148,17 @@ impl Run<'_> {
             };
             match event {
                 Some(Event::End(end, metrics)) => return (end, metrics, stop),
-                Some(event @ Event::InputRequest { .. }) => {
-                    let note = input_note(&event);
-                    self.tell(task, &event);
+                Some(Event::InputRequest { prompt, password }) => {
+                    let note = input_note(&prompt);
+                    let reads_stdin = prompt.is_empty();
+                    self.tell(task, &Event::InputRequest { prompt, password });
                     self.tell(task, &note);
-                    running.reply(String::new()).await;
+                    if reads_stdin {
+                        // A reader of lines would go on for ever with empty ones.
+                        running.refuse_input().await;
+                    } else {
+                        running.reply(String::new()).await;
+                    }
                 }
                 Some(event) => self.tell(task, &event),
                 None => return (End::Failed(evaluator_died()), Metrics::default(), stop),
@@ -179,12 +185,12 @@ impl Run<'_> {
 }
 
 /// Nobody is there to type: the cell gets an empty line, as from a front end without `allow_stdin`, and is told so.
-fn input_note(request: &Event) -> Event {
-    let asked = match request {
-        Event::InputRequest { prompt, .. } if !prompt.trim().is_empty() => {
-            format!(" ({})", prompt.trim())
+fn input_note(prompt: &str) -> Event {
+    Event::Note(match prompt.trim() {
+        _ if prompt.is_empty() => {
+            "the cell reads its standard input; nobody is there to type, so it is at its end".to_owned()
         }
-        _ => String::new(),
-    };
-    Event::Note(format!("the cell asked for input{asked}; nobody is there to type, so it got an empty line"))
+        "" => "the cell asked for input; nobody is there to type, so it got an empty line".to_owned(),
+        prompt => format!("the cell asked for input ({prompt}); nobody is there to type, so it got an empty line"),
+    })
 }

@@ -6,6 +6,7 @@ use antiphon_channel::FromCell;
 use tokio::time::Instant;
 
 use super::{MAX_STRAY_EVENTS, Supervisor};
+use crate::asks::Ask;
 use crate::background::shown_event;
 use crate::child_link::{ChildLink, ChildWake};
 use crate::event::Event;
@@ -56,11 +57,10 @@ impl Supervisor {
                     self.forward(&line);
                 }
                 Token::Input { prompt, line } => {
+                    self.pump_cell();
+                    // evcxr would answer on the pipe of its commands, which the cell does not read.
                     let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
-                    if let Some(child) = &mut self.child {
-                        child.input_asked(prompt, password);
-                    }
-                    self.forward(&line);
+                    self.asked(Ask::Stdin { prompt, password, blocks_cell: true });
                 }
                 Token::ForEvcxr(line) => {
                     if let Some(run) = &mut self.run {
@@ -73,7 +73,7 @@ impl Supervisor {
         all
     }
 
-    fn pump_stderr(&mut self) -> bool {
+    pub(super) fn pump_stderr(&mut self) -> bool {
         let Some(child) = &mut self.child else {
             return true;
         };
@@ -86,16 +86,27 @@ impl Supervisor {
     }
 
     fn pump_cell(&mut self) {
-        let frames = self.child.as_mut().map(ChildLink::read_cell).unwrap_or_default();
-        for frame in frames {
+        if let Some(child) = &mut self.child {
+            child.read_cell();
+        }
+        while let Some(frame) = self.child.as_mut().and_then(ChildLink::next_frame) {
             match frame {
                 FromCell::Started { sequence } => self.code_started(sequence),
                 FromCell::Finished { outcome, run_time_us, .. } => {
+                    self.end_asks();
                     if let Some(run) = &mut self.run {
                         run.code_finished(outcome, Duration::from_micros(run_time_us));
                     }
                 }
                 FromCell::Shown(shown) => self.displays.push_back(shown_event(shown)),
+                FromCell::InputRequest { id, prompt, password } => {
+                    self.pump_stdout();
+                    self.asked(Ask::Input { id, prompt, password });
+                }
+                FromCell::StdinRead { given, on_cells_thread } => {
+                    self.pump_stdout();
+                    self.stdin_read(given, on_cells_thread);
+                }
                 FromCell::Background { sequence, output } => {
                     if let Some(event) = self.background.push(sequence, output) {
                         self.emit(event);

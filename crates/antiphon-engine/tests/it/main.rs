@@ -11,6 +11,7 @@ mod cold_start;
 mod dependencies;
 mod failures;
 mod habits;
+mod input;
 mod interrupts;
 mod output;
 mod processes;

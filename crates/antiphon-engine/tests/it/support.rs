@@ -236,6 +236,10 @@ impl Running {
         RUNTIME.block_on(self.execution.reply(value.to_owned()));
     }
 
+    pub(crate) fn refuse_input(&self) {
+        RUNTIME.block_on(self.execution.refuse_input());
+    }
+
     pub(crate) fn interrupt(&self) {
         RUNTIME.block_on(self.interrupter.interrupt());
     }

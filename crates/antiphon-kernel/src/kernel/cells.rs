@@ -219,9 +219,9 @@ impl Kernel {
             }
             self.send_to_stdin(&parent, InputRequest { prompt, password }).await;
         } else {
-            running.outputs.note("the cell asked for input, which this front end does not give; it got an empty line");
+            running.outputs.note("the cell asked for input, which this front end does not give: it is at its end");
             if let Some(cell) = &running.cell {
-                cell.reply(String::new()).await;
+                cell.refuse_input().await;
             }
             self.show().await;
         }

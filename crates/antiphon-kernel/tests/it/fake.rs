@@ -25,6 +25,8 @@ pub(crate) enum Step {
 
 /// What a task of a cell shows.
 type Later = (u64, Event);
+/// A line, or the end of input.
+type Input = Option<String>;
 
 /// What tests and the fake share.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(crate) struct Script {
     failures: Mutex<VecDeque<CellError>>,
     log: Mutex<Vec<String>>,
     interrupted: Notify,
-    inputs: (mpsc::UnboundedSender<String>, tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>),
+    inputs: (mpsc::UnboundedSender<Input>, tokio::sync::Mutex<mpsc::UnboundedReceiver<Input>>),
     released: Semaphore,
     launches: Option<Semaphore>,
     is_alive: AtomicBool,
@@ -208,7 +210,8 @@ impl RunningCell for FakeCell {
                     }
                     Step::EchoInput => {
                         let line = self.script.inputs.1.lock().await.recv().await.unwrap();
-                        Some(Event::Stdout(format!("got {line:?}\n").into_bytes()))
+                        let line = line.map_or("the end".to_owned(), |line| format!("{line:?}"));
+                        Some(Event::Stdout(format!("got {line}\n").into_bytes()))
                     }
                     Step::Emit(event) => Some(event.clone()),
                 };
@@ -221,7 +224,12 @@ impl RunningCell for FakeCell {
     }
 
     fn reply(&self, value: String) -> BoxFuture<'_, ()> {
-        let _ = self.script.inputs.0.send(value);
+        let _ = self.script.inputs.0.send(Some(value));
+        Box::pin(async {})
+    }
+
+    fn refuse_input(&self) -> BoxFuture<'_, ()> {
+        let _ = self.script.inputs.0.send(None);
         Box::pin(async {})
     }
 }

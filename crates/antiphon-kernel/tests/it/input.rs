@@ -42,8 +42,8 @@ async fn a_front_end_without_stdin_is_not_asked() {
     assert_eq!(
         shown,
         [
-            "stream stderr \"antiphon: the cell asked for input, which this front end does not give; it got an empty line\\n\"",
-            "stream stdout \"got \\\"\\\"\\n\""
+            "stream stderr \"antiphon: the cell asked for input, which this front end does not give: it is at its end\\n\"",
+            "stream stdout \"got the end\\n\""
         ]
     );
     assert_eq!(content["status"], "ok");

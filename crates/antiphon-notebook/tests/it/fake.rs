@@ -101,6 +101,10 @@ impl RunningCell for FakeCell {
     fn reply(&self, value: String) -> BoxFuture<'_, ()> {
         Box::pin(async move { self.seen.note(format!("reply {value:?}")) })
     }
+
+    fn refuse_input(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.seen.note("refuse".to_owned()) })
+    }
 }
 
 pub(crate) fn finished() -> Step {

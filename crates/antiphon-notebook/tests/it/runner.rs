@@ -117,6 +117,18 @@ async fn input_gets_an_empty_line_and_a_remark() {
 }
 
 #[tokio::test]
+async fn a_cell_that_reads_standard_input_finds_its_end() {
+    let ask = Step::Emit(Event::InputRequest { prompt: String::new(), password: false });
+    let mut notebook = notebook(&[("a", &[])]);
+    let fake = Fake::new([vec![ask, finished()]]);
+    execute(&fake, &mut notebook, &RunOptions::default()).await;
+    assert_eq!(fake.log(), ["run a", "refuse"]);
+    let remark = "antiphon: the cell reads its standard input; nobody is there to type, so it is at its end\n";
+    let expected = json!({ "output_type": "stream", "name": "stderr", "text": [remark] });
+    assert_eq!(notebook.cells().next().unwrap().outputs_json(), [expected]);
+}
+
+#[tokio::test]
 async fn an_evaluator_that_just_ends() {
     let mut notebook = notebook(&[("a", &[])]);
     let (summary, _) = execute(&Fake::new([vec![stdout("x")]]), &mut notebook, &RunOptions::default()).await;
