@@ -1,11 +1,14 @@
 //! Output of tasks whose cell is over, on its way to the front end.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::sync::Arc;
 
 use antiphon_channel::{Background, Shown, Stream};
 use tokio::sync::mpsc;
 
 use crate::event::Event;
+use crate::redact::{Guard, Redactor};
 use crate::run::merge;
 
 /// More than so many events do not wait for a front end that does not read: a task that floods is cut.
@@ -23,13 +26,24 @@ pub(crate) struct BackgroundOutput {
     /// Executions by the child's number of the cell.
     executions: HashMap<u64, u64>,
     waiting: VecDeque<BackgroundEvent>,
+    redactor: Arc<Redactor>,
+    /// By execution.
+    guards: HashMap<u64, Guard>,
     /// Something was left out, and that was not told yet.
     is_cut: bool,
 }
 
 impl BackgroundOutput {
-    pub(crate) fn new(events: mpsc::Sender<BackgroundEvent>) -> Self {
-        Self { events, taken: false, executions: HashMap::new(), waiting: VecDeque::new(), is_cut: false }
+    pub(crate) fn new(events: mpsc::Sender<BackgroundEvent>, redactor: Arc<Redactor>) -> Self {
+        Self {
+            events,
+            taken: false,
+            executions: HashMap::new(),
+            waiting: VecDeque::new(),
+            redactor,
+            guards: HashMap::new(),
+            is_cut: false,
+        }
     }
 
     pub(crate) fn take(&mut self) {
@@ -57,12 +71,35 @@ impl BackgroundOutput {
         let Some(&execution) = self.executions.get(&sequence).filter(|_| self.is_taken()) else {
             return Some(event);
         };
+        let guard = self.guards.entry(execution).or_insert_with(|| Guard::new(Arc::clone(&self.redactor)));
+        for event in guard.pass(event) {
+            self.enqueue(execution, event);
+        }
+        None
+    }
+
+    /// Whether the end of a stream waits for what comes after it.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.guards.values().any(Guard::is_holding)
+    }
+
+    /// Lets go of such ends.
+    pub(crate) fn release(&mut self) {
+        for (execution, mut guard) in mem::take(&mut self.guards) {
+            for event in guard.release() {
+                self.enqueue(execution, event);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, execution: u64, event: Event) {
         let event = match self.waiting.back_mut() {
-            Some((last_execution, last)) if *last_execution == execution => merge(last, event)?,
-            _ => event,
+            Some((last_execution, last)) if *last_execution == execution => merge(last, event),
+            _ => Some(event),
         };
+        let Some(event) = event else { return };
         if self.waiting.len() < MAX_WAITING {
-            if std::mem::take(&mut self.is_cut) {
+            if mem::take(&mut self.is_cut) {
                 let text = "output of a background task was left out: it came faster than it could be shown";
                 self.waiting.push_back((execution, Event::Note(text.to_owned())));
             }
@@ -70,7 +107,6 @@ impl BackgroundOutput {
         } else {
             self.is_cut = true;
         }
-        None
     }
 
     /// Waits until an event can be handed over, and hands it over: not before the end of its execution, `running` being
@@ -121,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn output_goes_to_its_execution_after_that_ended() {
         let (sender, mut events) = mpsc::channel(64);
-        let mut output = BackgroundOutput::new(sender);
+        let mut output = BackgroundOutput::new(sender, Arc::default());
         output.cell_started(1, 10);
         // Nobody wants it.
         assert_eq!(output.push(1, text("a")), Some(stdout("a")));
@@ -139,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_cut_and_that_is_told() {
         let (sender, mut events) = mpsc::channel(1);
-        let mut output = BackgroundOutput::new(sender);
+        let mut output = BackgroundOutput::new(sender, Arc::default());
         output.take();
         output.cell_started(1, 10);
         output.cell_started(2, 20);

@@ -19,6 +19,7 @@ use crate::host_process::{HostCommand, HostProcess};
 use crate::metrics::Metrics;
 use crate::options::{Options, Progress, ProgressFn};
 use crate::preload::Preload;
+use crate::redact::Redactor;
 use crate::run::Queued;
 use crate::session::{Session, cache_dir};
 use crate::supervisor::Supervisor;
@@ -320,8 +321,11 @@ fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Err
     let (connections_tx, connections) = mpsc::channel(64);
     let (startup_tx, startup) = mpsc::channel(64);
     let (background_tx, background) = mpsc::channel(EVENTS);
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let redactor = Redactor::new(variables.chain(command.env.iter().cloned()));
     let host = HostProcess::spawn(command)?;
-    let supervisor = Supervisor::new(commands, connections, host, startup_tx, background_tx, interrupt_grace);
+    let supervisor = Supervisor::new(commands, connections, host, startup_tx, background_tx, redactor, interrupt_grace);
     let supervisor = tokio::spawn(async move {
         tokio::select! {
             () = supervisor.run() => {}

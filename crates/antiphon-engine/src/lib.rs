@@ -28,6 +28,7 @@ mod metrics;
 mod options;
 mod preload;
 mod process;
+mod redact;
 mod run;
 mod scanner;
 mod session;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::event::{CellError, End, Event};
 use crate::metrics::Metrics;
+use crate::redact::Guard;
 use crate::traceback;
 
 /// Stop reading a child's output while so many events wait for the front end.
@@ -51,10 +52,11 @@ pub(crate) struct Run {
     pub(crate) ended: bool,
     /// Content in evcxr's form that may get another MIME type yet.
     bundle: Option<Display>,
+    guard: Guard,
 }
 
 impl Run {
-    pub(crate) fn new(id: u64, queued: Queued, started: Instant) -> Self {
+    pub(crate) fn new(id: u64, queued: Queued, guard: Guard, started: Instant) -> Self {
         Self {
             id,
             execution: queued.execution,
@@ -71,6 +73,7 @@ impl Run {
             has_result: false,
             ended: false,
             bundle: None,
+            guard,
         }
     }
 
@@ -103,7 +106,26 @@ impl Run {
     pub(crate) fn push(&mut self, event: Event) {
         self.settle_bundle(false);
         self.has_result |= matches!(&event, Event::Display(display) if display.result);
-        push_merged(&mut self.waiting, event);
+        self.enqueue(event);
+    }
+
+    /// Every event of this execution passes here.
+    fn enqueue(&mut self, event: Event) {
+        for event in self.guard.pass(event) {
+            push_merged(&mut self.waiting, event);
+        }
+    }
+
+    /// Whether the end of a stream waits for what comes after it.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.guard.is_holding()
+    }
+
+    /// Lets go of that end.
+    pub(crate) fn release(&mut self) {
+        for event in self.guard.release() {
+            push_merged(&mut self.waiting, event);
+        }
     }
 
     /// Adds content in evcxr's form; types that follow each other are one bundle.
@@ -127,7 +149,7 @@ impl Run {
         // evcxr's own form of a result has `()` for nothing.
         if let Some(bundle) = self.bundle.take().filter(|bundle| !(result && is_unit(bundle))) {
             self.has_result |= result;
-            self.waiting.push_back(Event::Display(Display { result, ..bundle }));
+            self.enqueue(Event::Display(Display { result, ..bundle }));
         }
     }
 
@@ -219,7 +241,7 @@ impl Run {
         if self.metrics.compile.is_zero() {
             self.metrics.compile = self.metrics.total;
         }
-        self.waiting.push_back(Event::End(end, self.metrics));
+        self.enqueue(Event::End(end, self.metrics));
         self.ended = true;
     }
 

@@ -9,6 +9,7 @@ mod input;
 mod output;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_channel::{Completions, FromCargo, FromHost, ToCargo, ToHost};
@@ -21,11 +22,15 @@ use crate::child_link::{ChildLink, ChildWake};
 use crate::event::{CellError, Event};
 use crate::handshake::Connection;
 use crate::host_process::{FrameWriter, HostProcess};
+use crate::redact::{Guard, Redactor};
 use crate::run::{Queued, Run};
 use crate::wake::{Command, Startup, deliver, due, wake};
 
 /// Output between cells is kept for the next cell up to so many events.
 const MAX_STRAY_EVENTS: usize = 10_000;
+
+/// What may be the beginning of a secret waits so long for its end.
+const HOLD_LIMIT: Duration = Duration::from_millis(30);
 
 /// A frame of one run of cargo, `None` at its end.
 type CargoFrame = (u64, Option<FromCargo>);
@@ -42,6 +47,7 @@ enum Wake {
     Delivered,
     BackgroundDelivered,
     BundleDue,
+    ReleaseDue,
     GraceOver,
 }
 
@@ -60,6 +66,7 @@ pub(crate) struct Supervisor {
     queue: VecDeque<Queued>,
     stray: VecDeque<Event>,
     background: BackgroundOutput,
+    redactor: Arc<Redactor>,
     asks: Asks,
     /// Frames of the cell library whose marker was not read yet.
     displays: VecDeque<Event>,
@@ -67,6 +74,7 @@ pub(crate) struct Supervisor {
     inspections: HashMap<u64, oneshot::Sender<Option<(String, String)>>>,
     last_id: u64,
     bundle_due: Option<Instant>,
+    release_due: Option<Instant>,
     grace_over: Option<Instant>,
 }
 
@@ -77,8 +85,10 @@ impl Supervisor {
         host: HostProcess,
         startup: mpsc::Sender<Startup>,
         background: mpsc::Sender<BackgroundEvent>,
+        redactor: Redactor,
         interrupt_grace: Duration,
     ) -> Self {
+        let redactor = Arc::new(redactor);
         Self {
             commands,
             connections,
@@ -92,13 +102,15 @@ impl Supervisor {
             run: None,
             queue: VecDeque::new(),
             stray: VecDeque::new(),
-            background: BackgroundOutput::new(background),
+            background: BackgroundOutput::new(background, Arc::clone(&redactor)),
+            redactor,
             asks: Asks::default(),
             displays: VecDeque::new(),
             completions: HashMap::new(),
             inspections: HashMap::new(),
             last_id: 0,
             bundle_due: None,
+            release_due: None,
             grace_over: None,
         }
     }
@@ -130,6 +142,13 @@ impl Supervisor {
                         run.settle_bundle(false);
                     }
                 }
+                Wake::ReleaseDue => {
+                    self.release_due = None;
+                    self.background.release();
+                    if let Some(run) = &mut self.run {
+                        run.release();
+                    }
+                }
                 Wake::GraceOver => {
                     self.grace_over = None;
                     if self.run.as_ref().is_some_and(|run| run.sequence.is_some()) {
@@ -138,6 +157,8 @@ impl Supervisor {
                 }
             }
             let patience = self.run.as_ref().and_then(Run::bundle_patience);
+            let holds = self.background.is_holding() || self.run.as_ref().is_some_and(Run::is_holding);
+            self.release_due = holds.then(|| self.release_due.unwrap_or_else(|| Instant::now() + HOLD_LIMIT));
             self.bundle_due = patience.map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
         }
         self.shut_down().await;
@@ -159,6 +180,7 @@ impl Supervisor {
             () = deliver(self.run.as_mut()) => Wake::Delivered,
             () = self.background.deliver(running) => Wake::BackgroundDelivered,
             () = due(self.bundle_due) => Wake::BundleDue,
+            () = due(self.release_due) => Wake::ReleaseDue,
             () = due(self.grace_over) => Wake::GraceOver,
         }
     }
@@ -205,7 +227,8 @@ impl Supervisor {
         };
         let id = self.next_id();
         let code = queued.code.clone();
-        let mut run = Run::new(id, queued, std::time::Instant::now());
+        let guard = Guard::new(Arc::clone(&self.redactor));
+        let mut run = Run::new(id, queued, guard, std::time::Instant::now());
         for event in self.stray.drain(..) {
             run.push(event);
         }
@@ -303,6 +326,10 @@ impl Supervisor {
 
     async fn tell_startup(&mut self, startup: Startup) {
         if let Some(sender) = &self.startup {
+            let startup = match startup {
+                Startup::Failed(message) => Startup::Failed(self.redactor.text(message)),
+                startup => startup,
+            };
             let _ = sender.send(startup).await;
         }
     }

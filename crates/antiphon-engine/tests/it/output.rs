@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::session;
+use crate::support::{own_session, session};
 
 #[test]
 fn a_flushed_part_of_a_line_arrives_at_once() {
@@ -229,4 +229,41 @@ fn a_process_that_outlives_its_cell_does_not_hold_it_up() {
     let shown = t.cell("let child = std::process::Command::new(\"sleep\").arg(\"600\").spawn()?;").ok();
     assert!(shown.metrics().run < Duration::from_secs(60));
     t.cell("let mut child = child;\nchild.kill()?;\nchild.wait()?;").shows_nothing();
+}
+
+#[test]
+fn secrets_do_not_leave_the_engine() {
+    const KEY: &str = "sk-secret-1234567890abcdef";
+    let t = own_session(|options| options.env.push(("SOME_SERVICE_API_KEY".to_owned(), KEY.to_owned())));
+    let mut background = t.background();
+    t.cell("let key = std::env::var(\"SOME_SERVICE_API_KEY\")?;").shows_nothing();
+    let shown = t
+        .cell(
+            "use std::io::Write;
+println!(\"out {key}\");
+for part in key.as_bytes().chunks(3) { std::io::stdout().write_all(part)?; std::io::stdout().flush()?; }
+eprintln!(\"err {key}\");
+display(format!(\"shown {key}\"));
+display(tokio::Json(serde_json::json!({ \"key\": [key] })));
+format!(\"{key:?}\")",
+        )
+        .ok();
+    assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), ("out [redacted]\n[redacted]", "err [redacted]\n"));
+    assert_eq!(shown.result(), Some("\"\\\"[redacted]\\\"\""));
+    assert!(!format!("{:?}", shown.events).contains("secret-1234"), "{shown:?}");
+    let shown = t.cell("panic!(\"{key}\");").failed("Panic");
+    assert_eq!(shown.error().evalue, "[redacted]");
+    let shown = t.cell(&format!("let x: u8 = \"{KEY}\";")).failed("CompileError");
+    assert!(!format!("{:?}", shown.events).contains("secret-1234"), "{shown:?}");
+    let running = t.start("let (go, wait) = tokio::sync::oneshot::channel::<()>();\ntokio::spawn(async move { wait.await.unwrap(); println!(\"late {key}.\"); });");
+    let id = running.id();
+    running.finish().shows_nothing();
+    t.cell("go.send(()).unwrap();").shows_nothing();
+    assert_eq!(background.until(id, ".").stdout(), "late [redacted].\n");
+    // What only may begin a secret comes all the same, and soon.
+    let shown =
+        t.cell("print!(\"yes\");\ntokio::time::sleep(Duration::from_millis(300)).await;\nprintln!(\"!\");").ok();
+    assert_eq!(shown.stdout(), "yes!\n");
+    assert!(shown.gap("yes", "!") >= Duration::from_millis(150), "{:?}", shown.gap("yes", "!"));
+    t.shutdown();
 }
