@@ -50,10 +50,14 @@ impl<T: Debug + Any> Bundle for T {
 /// A `String` or `&str` shows as its text, the wrappers [`Html`], [`Markdown`], [`Latex`], [`Svg`], [`Png`] and
 /// [`Json`] as what they hold, any other value as its `Debug` text.
 pub fn display<T: Debug + Any>(value: T) -> DisplayHandle {
+    show(value.bundle())
+}
+
+fn show(data: Map<String, Value>) -> DisplayHandle {
     static LAST_ID: AtomicU64 = AtomicU64::new(0);
     let number = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
     let handle = DisplayHandle { id: format!("antiphon-{}-{number}", std::process::id()) };
-    send(Display { data: value.bundle(), display_id: Some(handle.id.clone()), ..Display::default() });
+    send(Display { data, display_id: Some(handle.id.clone()), ..Display::default() });
     handle
 }
 
@@ -152,4 +156,15 @@ impl Json {
 impl DisplayHandle {
     /// Nothing: a handle as the last expression of a cell is not its result.
     pub fn evcxr_display(&self) {}
+}
+
+/// Shows a bundle that grows: in a display of its own at first, in place of the last state from then on.
+pub(crate) fn show_state(handle: &mut Option<DisplayHandle>, data: Map<String, Value>) {
+    match handle {
+        Some(handle) => {
+            let display_id = Some(handle.id.clone());
+            send(Display { data, display_id, update: true, ..Display::default() });
+        }
+        None => *handle = Some(show(data)),
+    }
 }

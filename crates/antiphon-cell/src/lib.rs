@@ -17,6 +17,7 @@ mod channel;
 mod display;
 mod error_report;
 mod input;
+mod live;
 mod panic_report;
 mod parent;
 /// Names that every cell has without a `use`.
@@ -36,6 +37,7 @@ pub use print::{__print, __print_error, __print_error_line, __print_line};
 
 pub use display::{DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
 pub use input::{input, password};
+pub use live::{display_stream, join_all_with_progress};
 pub use result::{EvcxrDisplay, PlainResults, RichResults};
 
 pub use task::spawn;

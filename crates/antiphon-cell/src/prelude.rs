@@ -1,7 +1,8 @@
 // Cells import this by a glob, so a user's own item of the same name wins.
-pub use antiphon::{Anthropic, ChatOpenAI, LlmResult, OpenAI, PromptLayerOpenAI};
+pub use antiphon::{Anthropic, ChatOpenAI, LlmResult, Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub use futures::future::{join_all, try_join_all};
 pub use std::time::{Duration, Instant};
 
 pub use crate::display::display;
 pub use crate::input::{input, password};
+pub use crate::live::{display_stream, join_all_with_progress};

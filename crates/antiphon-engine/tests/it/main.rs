@@ -13,6 +13,7 @@ mod failures;
 mod habits;
 mod input;
 mod interrupts;
+mod live;
 mod output;
 mod processes;
 mod results;

@@ -218,6 +218,18 @@ impl Running {
         self
     }
 
+    /// Reads events until something is displayed.
+    #[track_caller]
+    pub(crate) fn until_display(mut self) -> Self {
+        loop {
+            match self.next() {
+                Some(Event::Display(_)) => return self,
+                None | Some(Event::End(..)) => panic!("the cell ended without a display: {:?}", self.shown),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// Reads events until the cell asks for input; gives the prompt.
     #[track_caller]
     pub(crate) fn until_asked(&mut self) -> String {

@@ -60,6 +60,11 @@ impl Shown {
         })
     }
 
+    /// All events, in their order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().map(|(_, event)| event)
+    }
+
     /// When standard output had grown to this text.
     pub(crate) fn time_of(&self, text: &str) -> Option<Instant> {
         let mut so_far = Vec::new();
