@@ -17,6 +17,7 @@ mod channel;
 mod display;
 mod error_report;
 mod input;
+mod llm_table;
 mod panic_report;
 mod parent;
 /// Names that every cell has without a `use`.
