@@ -4,10 +4,11 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use antiphon::LlmResult;
 use antiphon_channel::{Display, Shown};
 use serde_json::{Map, Value};
 
-use crate::{channel, stdout};
+use crate::{channel, llm_table, stdout};
 
 /// HTML source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl<T: Debug + Any> Bundle for T {
 
 /// Shows a value now, between the text around it, and gives the handle by which it can be replaced.
 ///
-/// A `String` or `&str` shows as its text, the wrappers [`Html`], [`Markdown`], [`Latex`], [`Svg`], [`Png`] and
+/// A `String` or `&str` shows as its text, an [`LlmResult`] as a table, the wrappers [`Html`], [`Markdown`], [`Latex`], [`Svg`], [`Png`] and
 /// [`Json`] as what they hold, any other value as its `Debug` text.
 pub fn display<T: Debug + Any>(value: T) -> DisplayHandle {
     show(value.bundle())
@@ -82,7 +83,7 @@ impl DisplayHandle {
     }
 }
 
-fn send(display: Display) {
+pub(crate) fn send(display: Display) {
     if channel::is_connected() {
         stdout::send_in_place(Shown::Display(display));
         return;
@@ -95,7 +96,11 @@ fn send(display: Display) {
     }
 }
 
-fn bundle(value: &dyn Any, debug: &dyn Debug) -> Map<String, Value> {
+/// The MIME bundle of a value, of which `debug` is the `Debug` form.
+pub(crate) fn bundle(value: &dyn Any, debug: &dyn Debug) -> Map<String, Value> {
+    if let Some(result) = llm_result(value) {
+        return llm_table::bundle(result);
+    }
     let mut data = Map::new();
     if let Some((mime_type, content)) = rich(value) {
         data.insert(mime_type.to_owned(), content);
@@ -118,6 +123,12 @@ fn rich(value: &dyn Any) -> Option<(&'static str, Value)> {
                 if let Some($wrapper(text)) = value.downcast_ref::<$wrapper<String>>() {
                     return Some(($mime_type, Value::String(text.clone())));
                 }
+                if let Some(Some($wrapper(text))) = value.downcast_ref::<Option<$wrapper<&'static str>>>() {
+                    return Some(($mime_type, Value::String((*text).to_owned())));
+                }
+                if let Some(Some($wrapper(text))) = value.downcast_ref::<Option<$wrapper<String>>>() {
+                    return Some(($mime_type, Value::String(text.clone())));
+                }
             )*
         };
     }
@@ -128,7 +139,15 @@ fn rich(value: &dyn Any) -> Option<(&'static str, Value)> {
         Svg => "image/svg+xml",
         Png => "image/png"
     );
-    value.downcast_ref::<Json>().map(|Json(json)| ("application/json", json.clone()))
+    let json = value.downcast_ref::<Json>().or_else(|| value.downcast_ref::<Option<Json>>()?.as_ref());
+    json.map(|Json(json)| ("application/json", json.clone()))
+}
+
+fn llm_result(value: &dyn Any) -> Option<&LlmResult> {
+    value
+        .downcast_ref::<LlmResult>()
+        .or_else(|| value.downcast_ref::<Option<LlmResult>>()?.as_ref())
+        .or_else(|| value.downcast_ref::<Result<LlmResult, antiphon::Error>>()?.as_ref().ok())
 }
 
 macro_rules! results {

@@ -18,6 +18,7 @@ mod display;
 mod error_report;
 mod input;
 mod live;
+mod llm_table;
 mod panic_report;
 mod parent;
 /// Names that every cell has without a `use`.

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use crate::{cargo, tidy};
 
 /// Crates whose tests need no engine.
-const LIGHT: [&str; 6] =
-    ["antiphon", "antiphon-channel", "antiphon-sim", "antiphon-kernel", "antiphon-notebook", "xtask"];
+const LIGHT: [&str; 7] =
+    ["antiphon", "antiphon-cell", "antiphon-channel", "antiphon-sim", "antiphon-kernel", "antiphon-notebook", "xtask"];
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 

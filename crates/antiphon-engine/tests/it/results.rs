@@ -227,3 +227,31 @@ lost"#,
     }
     running.finish().gives("0");
 }
+
+#[test]
+fn answers_of_a_model_are_a_table() {
+    let t = session();
+    t.cell("let llm = OpenAI::new();\nlet answer = llm.agenerate([\"Hello\"]).await?;").shows_nothing();
+    for cell in ["answer", "&answer", "Some(answer.clone())", "llm.agenerate([\"Hello\"]).await"] {
+        let shown = t.cell(cell).ok();
+        let shown = bundles(&shown);
+        let [(true, bundle)] = shown.as_slice() else { panic!("{shown:?}") };
+        let (plain, html) = (bundle["text/plain"].as_str().unwrap(), bundle["text/html"].as_str().unwrap());
+        assert!(plain.starts_with("finish  answer\nstop    ") && plain.contains("output tokens"), "{plain}");
+        assert!(html.starts_with("<table>") && html.contains("<td "), "{html}");
+    }
+    let shown = t.cell("display(answer.clone());").ok();
+    assert!(shown.displays()[0].data["text/html"].as_str().unwrap().starts_with("<table>"));
+    // A variable that was shown is there still.
+    t.cell("answer.generations.len()").gives("1");
+    // Values with references, and of no size.
+    t.cell("let text = String::from(\" a b \");").shows_nothing();
+    t.cell("text.split_whitespace().next()").gives("Some(\"a\")");
+    t.cell("*text.trim()").gives("\"a b\"");
+    let shown = t.cell("Some(tokio::Html(text.clone()))").ok();
+    assert_eq!(bundles(&shown), [(true, json!({ "text/html": " a b ", "text/plain": "Some(Html(\" a b \"))" }))]);
+    let shown = t.cell("None::<tokio::Html<String>>").ok();
+    assert_eq!(bundles(&shown), [(true, json!({ "text/plain": "None" }))]);
+    t.cell("OpenAI::new().base_url(\"http://127.0.0.1:1/v1\").max_retries(0).agenerate([\"Hello\"]).await.is_err()")
+        .gives("true");
+}
