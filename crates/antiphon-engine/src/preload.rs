@@ -12,6 +12,7 @@
 //! The key covers the compiler, the target, the sources, the lock file, the profile and the C compiler's variables, so that a `rustup update` or a
 //! new version of this program builds its own.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, TryLockError};
 use std::hash::{Hash, Hasher};
@@ -34,6 +35,8 @@ const COMPLETE: &str = "complete";
 const DAMAGED: &str = "damaged";
 /// Variables by whose change cargo compiles crates with C code anew.
 const C_TOOLCHAIN: [&str; 6] = ["AR", "CC", "CFLAGS", "CPATH", "CXX", "SOURCE_DATE_EPOCH"];
+/// The lock file does not tell dependencies of tests from others.
+const FOR_TESTS: [&str; 1] = ["antiphon-sim"];
 /// So many damaged ones may be in use at the same time.
 const GENERATIONS: u32 = 16;
 /// A preload that nobody used for so long is removed.
@@ -110,9 +113,31 @@ impl Preload {
         self.folder.join("src")
     }
 
-    /// Number of crates in its lock file: an upper bound of what will be compiled.
+    /// Number of crates that the cell library needs on some platform: an upper bound of what will be compiled.
     pub(crate) fn crates() -> usize {
-        lock_file().matches("\n[[package]]").count()
+        let lock: toml::Table = lock_file().parse().unwrap_or_default();
+        let packages = lock.get("package").and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
+        let text = |package: &toml::Value, key| Some(package.get(key)?.as_str()?.to_owned());
+        // A dependency is written with its version only where its name is not enough.
+        let find = |dependency: &str| {
+            let (name, version) = dependency.split_once(' ').map_or((dependency, None), |(name, it)| (name, Some(it)));
+            packages.iter().position(|package| {
+                text(package, "name").as_deref() == Some(name)
+                    && version.is_none_or(|version| text(package, "version").as_deref() == Some(version))
+            })
+        };
+        let mut found: BTreeSet<usize> = find("antiphon-cell").into_iter().collect();
+        let mut waiting: Vec<usize> = found.iter().copied().collect();
+        while let Some(index) = waiting.pop() {
+            let dependencies = packages[index].get("dependencies").and_then(toml::Value::as_array);
+            let dependencies = dependencies.into_iter().flatten().filter_map(toml::Value::as_str);
+            for dependency in dependencies.filter(|it| !FOR_TESTS.contains(it)).filter_map(find) {
+                if found.insert(dependency) {
+                    waiting.push(dependency);
+                }
+            }
+        }
+        found.len()
     }
 
     fn write_sources(&self) -> Result<(), Error> {
@@ -217,4 +242,16 @@ fn folder(cache_dir: &Path, toolchain: &Toolchain) -> PathBuf {
     // A damaged one is removed once nobody uses it; until then its number is taken.
     let complete = folders.iter().find(|folder| folder.join(COMPLETE).is_file());
     complete.or(folders.first()).cloned().unwrap_or_else(|| cache_dir.join("preload").join(format!("{key:016x}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_crates_leaves_out_what_cells_do_not_need() {
+        let all = lock_file().matches("\n[[package]]").count();
+        let needed = Preload::crates();
+        assert!((100..all / 2 + 1).contains(&needed), "{needed} of {all}");
+    }
 }
