@@ -10,15 +10,15 @@ use crate::args::KernelArgs;
 use crate::failure::Failure;
 use crate::serve;
 
-/// What is logged on standard error, in the form of `RUST_LOG`; default: warnings.
+/// What is logged on standard error, in the form of `RUST_LOG`.
 const LOG: &str = "ANTIPHON_LOG";
+/// zeromq warns of every client that leaves.
+const DEFAULT_LOG: &str = "warn,zeromq=error";
 
 /// Serves a kernel until Jupyter shuts it down.
 pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
-    let filter = EnvFilter::builder()
-        .with_env_var(LOG)
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into());
-    tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_env(LOG).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let signals = antiphon_kernel::kernel_signals().map_err(anyhow::Error::new)?;
     let sim = serve::start(&args.sim).await?;
     let working_dir = std::env::current_dir().map_err(anyhow::Error::new)?;

@@ -37,11 +37,6 @@ impl Kernel {
             self.publish(&request, ExecuteInput { code, execution_count }).await;
         }
         let mut running = Execution::new(request, execute, execution_count, started);
-        if !running.execute.silent
-            && let Some(notice) = self.notice.take()
-        {
-            running.outputs.note(&notice);
-        }
         if let Some(event) = self.launch.as_ref().and_then(|launch| launch.last_event.clone()) {
             running.take(event);
         }
@@ -79,6 +74,7 @@ impl Kernel {
                 self.parents.clear();
                 self.evaluator = Some(evaluator);
                 self.start_cell();
+                self.show().await;
             }
             // The next cell tries again: the user may have done what the error says.
             Err(error) if self.running.is_some() => self.finish(Some(error)).await,
@@ -87,7 +83,13 @@ impl Kernel {
     }
 
     fn start_cell(&mut self) {
-        if let Some(running) = &self.running {
+        if let Some(running) = &mut self.running {
+            // Not before: while it waits, progress is shown, and only where nothing else is.
+            if !running.execute.silent
+                && let Some(notice) = self.notice.take()
+            {
+                running.outputs.note(&notice);
+            }
             let code = running.execute.code.clone();
             self.evaluate(&code);
         }

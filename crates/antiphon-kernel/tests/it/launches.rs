@@ -67,6 +67,28 @@ async fn a_kernel_that_is_shut_down_while_it_starts_ends() {
 }
 
 #[tokio::test]
+async fn the_notice_does_not_hide_the_progress_of_a_launch() {
+    let mut options = Options::default();
+    options.notice = Some("the answers are simulated".to_owned());
+    let script = Script::held([]);
+    let kernel = KernelUnderTest::start_with(&script, options).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    front_end.execute("cell").await;
+    front_end.shows(&["#1 status busy", "#1 execute_input [1] \"cell\""]).await;
+    assert!(front_end.iopub().await.starts_with("#1 display_data {\"text/plain\":\"Compiling serde"));
+    script.allow_launch();
+    front_end
+        .shows(&[
+            "#1 clear_output wait=true",
+            "#1 stream stderr \"antiphon: the answers are simulated\\n\"",
+            "#1 status idle",
+        ])
+        .await;
+    front_end.reply().await;
+    front_end.shut_down(kernel).await;
+}
+
+#[tokio::test]
 async fn the_notice_is_said_once() {
     let mut options = Options::default();
     options.notice = Some("the answers are simulated".to_owned());
