@@ -12,13 +12,15 @@ use crate::serve;
 
 /// What is logged on standard error, in the form of `RUST_LOG`.
 const LOG: &str = "ANTIPHON_LOG";
-/// zeromq warns of every client that leaves.
+/// zeromq warns when the folder of its sockets is removed before it has removed them one by one, at each shutdown.
 const DEFAULT_LOG: &str = "warn,zeromq=error";
 
 /// Serves a kernel until Jupyter shuts it down.
 pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
     let filter = EnvFilter::try_from_env(LOG).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Jupyter writes it to files and pages as often as to a terminal.
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     let signals = antiphon_kernel::kernel_signals().map_err(anyhow::Error::new)?;
     let sim = serve::start(&args.sim).await?;
     let working_dir = std::env::current_dir().map_err(anyhow::Error::new)?;
