@@ -24,6 +24,10 @@ pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
     let signals = antiphon_kernel::kernel_signals().map_err(anyhow::Error::new)?;
     let sim = serve::start(&args.sim).await?;
     let working_dir = std::env::current_dir().map_err(anyhow::Error::new)?;
+    let connection_file = std::path::absolute(&args.connection_file).map_err(anyhow::Error::new)?;
+    // Cells run in that folder. Were it this process's own and deleted, no program could be started any more, even when
+    // a folder of its name is there again.
+    std::env::set_current_dir("/").map_err(anyhow::Error::new)?;
     let engine = crate::prebuild::options(working_dir.clone(), &serve::env(sim.as_ref()));
 
     let mut options = Options::default();
@@ -33,7 +37,7 @@ pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
     let toolchain = tokio::task::spawn_blocking(move || antiphon_engine::Toolchain::find(&working_dir)).await;
     options.rustc_version = toolchain.ok().and_then(Result::ok).map(|toolchain| toolchain.version.to_string());
 
-    antiphon_kernel::serve(&args.connection_file, options, Arc::new(engine), signals).await?;
+    antiphon_kernel::serve(&connection_file, options, Arc::new(engine), signals).await?;
     if let Some(sim) = sim {
         sim.shutdown().await;
     }

@@ -43,3 +43,13 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String
     }
     Ok(String::from_utf8(output.stdout)?)
 }
+
+/// Where cargo builds.
+///
+/// # Errors
+/// Cargo cannot say.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let metadata = output("cargo", &["metadata", "--no-deps", "--format-version=1"])?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    Ok(metadata["target_directory"].as_str().context("cargo metadata names no target directory")?.into())
+}

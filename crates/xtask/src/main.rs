@@ -1,7 +1,10 @@
 //! Tasks for developers.
 
 mod bench;
+mod browser;
 mod cargo;
+mod jupyter;
+mod skipped;
 mod test;
 mod tidy;
 
