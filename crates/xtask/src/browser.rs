@@ -50,7 +50,9 @@ fn chromium() -> anyhow::Result<PathBuf> {
     eprintln!("installing Debian's package chromium");
     let install = ["install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core"];
     let installed = apt_get(&["update"]).and_then(|()| apt_get(&install));
-    installed.with_context(|| wanted)?;
+    if let Err(error) = installed {
+        return Err(Skipped::new(format!("{wanted}: {error:#}")).into());
+    }
     find("chromium").context(wanted)
 }
 

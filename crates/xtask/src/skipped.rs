@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a step was not run; no failure, but on CI.
+/// Why a step was not run; no failure, but said at the end.
 #[derive(Debug)]
 pub(crate) struct Skipped(String);
 
