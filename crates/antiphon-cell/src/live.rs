@@ -5,7 +5,7 @@ use std::time::Duration;
 use antiphon::{Error, LlmResult, LlmStream, StreamEvent};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::display::{DisplayHandle, show_state};
 
@@ -43,8 +43,7 @@ pub fn display_stream(answer: LlmStream) -> BoxFuture<'static, Result<LlmResult,
 
 async fn show(mut answer: LlmStream) -> Result<LlmResult, Error> {
     let mut growing = Growing::default();
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks();
     loop {
         tokio::select! {
             event = answer.next() => match event {
@@ -100,7 +99,9 @@ fn quotation(text: &str) -> String {
     text.lines().map(|line| format!("> {line}\n")).collect()
 }
 
-/// Whether a state may be shown: the last one was shown long enough ago.
-fn is_due(last: Option<Instant>) -> bool {
-    last.is_none_or(|last| last.elapsed() >= INTERVAL)
+/// When states may be shown.
+fn ticks() -> Interval {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use antiphon_kernel::Options;
 use antiphon_notebook::ExitCode;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::KernelArgs;
@@ -33,9 +34,14 @@ pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
     let mut options = Options::default();
     options.banner = format!("antiphon {}: Rust cells that can await language models", env!("CARGO_PKG_VERSION"));
     options.notice = sim.is_some().then(|| "the answers of language models are simulated".to_owned());
-    // A toolchain that is not fit is the first cell's to tell.
-    let toolchain = tokio::task::spawn_blocking(move || antiphon_engine::Toolchain::find(&working_dir)).await;
-    options.rustc_version = toolchain.ok().and_then(Result::ok).map(|toolchain| toolchain.version.to_string());
+    let (version, rustc_version) = watch::channel(None);
+    options.rustc_version = rustc_version;
+    tokio::task::spawn_blocking(move || {
+        // A toolchain that is not fit is the first cell's to tell.
+        if let Ok(toolchain) = antiphon_engine::Toolchain::find(&working_dir) {
+            version.send_replace(Some(toolchain.version.to_string()));
+        }
+    });
 
     antiphon_kernel::serve(&connection_file, options, Arc::new(engine), signals).await?;
     if let Some(sim) = sim {

@@ -78,6 +78,18 @@ pub enum ErrorKind {
         /// As it was given.
         name: String,
     },
+    /// A kernelspec of this name is another kernel's.
+    #[error("the kernelspec `{}` is another kernel's", folder.display())]
+    ForeignKernelspec {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A path that JSON cannot hold.
+    #[error("the path `{}` is not valid UTF-8", path.display())]
+    PathNotUnicode {
+        /// The program's.
+        path: PathBuf,
+    },
     /// There is no kernelspec of this name where one was to be removed.
     #[error("there is no kernelspec `{name}` in `{}`", folder.display())]
     NoKernelspec {
@@ -115,6 +127,7 @@ impl Error {
             ErrorKind::Kernelspec { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("use `--user`, or `--prefix` with a folder of yours".to_owned())
             }
+            ErrorKind::ForeignKernelspec { .. } => Some("choose another name with `--name`".to_owned()),
             ErrorKind::NoKernelspec { .. } => {
                 Some("`jupyter kernelspec list` names those that are installed".to_owned())
             }

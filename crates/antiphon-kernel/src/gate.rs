@@ -76,8 +76,8 @@ pub(crate) struct Connections {
 impl Connections {
     /// Waits until everything that sockets without a queue have sent has left. They send nothing any more.
     ///
-    /// A socket that is dropped should close its connections; zeromq's XPUB and REP do not (their streams and their
-    /// wakers hold each other), but what they have sent stands in the connection when `send` returns.
+    /// A socket that is dropped should close its connections; zeromq's XPUB does not (its streams and their wakers
+    /// hold each other), but what it has sent stands in the connection when `send` returns.
     pub(crate) async fn drained(self) {
         self.closing.cancel();
         self.ended().await;
@@ -117,7 +117,10 @@ pub(crate) async fn keep(listener: Listener, socket: PathBuf, name: &'static str
 }
 
 async fn pass(client: Box<dyn Stream>, socket: PathBuf, closing: CancellationToken) -> io::Result<()> {
-    let socket = UnixStream::connect(socket).await?;
+    let socket = UnixStream::connect(&socket).await.map_err(|error| {
+        let text = format!("the kernel's own socket `{}` is gone: {error}", socket.display());
+        io::Error::new(ErrorKind::InvalidData, text)
+    })?;
     let (from_client, to_client) = tokio::io::split(client);
     let (from_socket, to_socket) = socket.into_split();
     tokio::select! {
@@ -152,12 +155,11 @@ async fn outward(
 ) -> io::Result<()> {
     let mut backlog = VecDeque::<Bytes>::new();
     let mut backlog_bytes = 0;
-    let mut fresh = BytesMut::new();
+    let mut fresh = BytesMut::with_capacity(CHUNK_BYTES);
     let mut is_open = true;
     let mut last_progress = Instant::now();
     while is_open || !backlog.is_empty() {
         let is_full = backlog_bytes >= MAX_BACKLOG_BYTES;
-        fresh.reserve(CHUNK_BYTES);
         tokio::select! {
             biased;
             written = client.write(backlog.front().map_or(&[], |bytes| bytes)), if !backlog.is_empty() => {
@@ -174,12 +176,18 @@ async fn outward(
             }
             read = socket.read_buf(&mut fresh), if is_open && !is_full => {
                 is_open = read? > 0;
-                if backlog.is_empty() {
-                    last_progress = Instant::now();
-                }
                 if is_open {
+                    if backlog.is_empty() {
+                        last_progress = Instant::now();
+                    }
                     backlog_bytes += fresh.len();
-                    backlog.push_back(fresh.split().freeze());
+                    // A copy of its own size: a part of the buffer would keep all of it.
+                    backlog.push_back(Bytes::copy_from_slice(&fresh));
+                    fresh.clear();
+                    if backlog_bytes >= MAX_BACKLOG_BYTES {
+                        // From now on the kernel waits.
+                        last_progress = Instant::now();
+                    }
                 }
             }
             () = closing.cancelled(), if is_open && backlog.is_empty() => {

@@ -1,6 +1,7 @@
 //! The kernel: one loop that owns all state, and one closed enum of what can wake it.
 //!
-//! Every request is answered between a `busy` and an `idle` of its own, whatever becomes of it. Cells run one after
+//! Every request is answered between a `busy` and an `idle` of its own, whatever becomes of it, but for what is under
+//! way when the kernel is shut down. Cells run one after
 //! the other, in the order of their requests; all other requests are answered at once, also while a cell runs. What is
 //! shown passes through one queue, so the `idle` of a cell follows everything that the cell showed.
 
@@ -16,22 +17,24 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::execution::Execution;
 use crate::help::{complete, inspect};
 use crate::history::History;
 use crate::launcher::{Launched, Launcher};
 use crate::options::Options;
+use crate::outputs::Outputs;
 use crate::parents::Parents;
 use crate::request::{self, Channel, Request};
 use crate::signals::KernelSignal;
 use crate::sockets::Sockets;
 use crate::{message, replies};
 
-/// How long completion and inspection may take while a cell runs: the evaluator answers only after it.
-const HELP_LIMIT_BUSY: Duration = Duration::from_millis(900);
-/// How long they may take otherwise: the first answer may need sources that are not loaded yet.
+/// How long completion and inspection may take: the first answer may need sources that are not loaded yet.
 const HELP_LIMIT: Duration = Duration::from_secs(10);
+/// How long `kernel_info` waits for the compiler's version.
+const VERSION_LIMIT: Duration = Duration::from_secs(1);
 
 /// Everything that can wake the kernel.
 enum Wake {
@@ -55,6 +58,13 @@ struct Launch {
     last_event: Option<Event>,
 }
 
+/// Output of a task whose cell has ended.
+struct Late {
+    cell: u64,
+    parent: JupyterMessage,
+    outputs: Outputs,
+}
+
 pub(crate) struct Kernel {
     sockets: Sockets,
     signals: mpsc::Receiver<KernelSignal>,
@@ -64,6 +74,8 @@ pub(crate) struct Kernel {
     evaluator: Option<Arc<dyn Evaluator>>,
     background: Option<mpsc::Receiver<(u64, Event)>>,
     parents: Parents,
+    /// What the task that showed something last shows.
+    late: Option<Late>,
     launch: Option<Launch>,
     /// Read from the sockets ahead of its turn.
     inbox: VecDeque<Request>,
@@ -96,6 +108,7 @@ impl Kernel {
             evaluator: None,
             background: None,
             parents: Parents::default(),
+            late: None,
             launch: None,
             inbox: VecDeque::new(),
             queue: VecDeque::new(),
@@ -124,7 +137,10 @@ impl Kernel {
                     self.reply(&request, content).await;
                     self.idle(&request).await;
                 }
-                Wake::OutputDue => self.show().await,
+                Wake::OutputDue => {
+                    self.show().await;
+                    self.show_late().await;
+                }
                 Wake::Signal(KernelSignal::Interrupt) => self.interrupt().await,
                 Wake::Signal(KernelSignal::Shutdown) => self.shuts_down = true,
             }
@@ -149,6 +165,8 @@ impl Kernel {
             return Wake::Request(request);
         }
         let output_due = self.running.as_ref().and_then(|running| running.outputs.due());
+        let background_due = self.late.as_ref().and_then(|late| late.outputs.due());
+        let due = output_due.into_iter().chain(background_due).min();
         tokio::select! {
             Some(request) = self.sockets.requests.recv() => Wake::Request(request),
             Some(signal) = self.signals.recv() => Wake::Signal(signal),
@@ -156,9 +174,7 @@ impl Kernel {
             Some((cell, event)) = background_event(self.background.as_mut()) => Wake::Background(cell, event),
             step = launch_step(self.launch.as_mut()) => step,
             Some(Ok((request, content))) = self.answers.join_next() => Wake::Answered(request, content),
-            () = tokio::time::sleep_until(output_due.unwrap_or_else(Instant::now)), if output_due.is_some() => {
-                Wake::OutputDue
-            }
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wake::OutputDue,
         }
     }
 
@@ -178,8 +194,14 @@ impl Kernel {
                 Err(error) => Some(bad_content(&request, &error)),
             },
             "kernel_info_request" => {
-                let version = self.options.rustc_version.as_deref().unwrap_or_default();
-                Some(replies::kernel_info(version, &self.options.banner))
+                let Options { mut rustc_version, banner, .. } = self.options.clone();
+                return self
+                    .answer(request, async move {
+                        let known = tokio::time::timeout(VERSION_LIMIT, rustc_version.wait_for(Option::is_some)).await;
+                        let version = known.ok().and_then(Result::ok).and_then(|version| version.clone());
+                        replies::kernel_info(version.as_deref().unwrap_or_default(), &banner)
+                    })
+                    .await;
             }
             "is_complete_request" => Some(match request.content::<request::IsComplete>() {
                 Ok(request::IsComplete { code }) => replies::is_complete(&code),
@@ -200,7 +222,7 @@ impl Kernel {
                 self.shuts_down = true;
                 Some(jupyter_protocol::ShutdownReply { restart, ..Default::default() }.into())
             }
-            // Cells open no comms, so a message for one is for one that is closed; its sender is told once.
+            // Cells open no comms: whoever opens one is told that it is closed.
             "comm_open" => {
                 self.busy(&request).await;
                 if let Ok(request::Comm { comm_id }) = request.content() {
@@ -221,18 +243,34 @@ impl Kernel {
         self.idle(&request).await;
     }
 
-    /// Completes or inspects in a task of its own.
+    /// Completes or inspects. While a cell runs there is no answer: the evaluator would give it after the cell, and
+    /// before the next one, which would then wait for answers that nobody waits for any more.
     async fn help(&mut self, request: Request, at_cursor: request::AtCursor) {
-        self.busy(&request).await;
-        let evaluator = self.evaluator.clone();
-        let limit = if self.running.is_some() { HELP_LIMIT_BUSY } else { HELP_LIMIT };
-        self.answers.spawn(async move {
-            let is_completion = request.msg_type() == "complete_request";
-            let content = if is_completion {
-                complete(evaluator.as_deref(), &at_cursor, limit).await
+        let evaluator = self.evaluator.clone().filter(|_| self.running.is_none());
+        let is_completion = request.msg_type() == "complete_request";
+        let help = async move {
+            if is_completion {
+                complete(evaluator.as_deref(), &at_cursor, HELP_LIMIT).await
             } else {
-                inspect(evaluator.as_deref(), &at_cursor, limit).await
-            };
+                inspect(evaluator.as_deref(), &at_cursor, HELP_LIMIT).await
+            }
+        };
+        self.answer(request, help).await;
+    }
+
+    /// Answers a request by a task, between its `busy` and its `idle`.
+    async fn answer(
+        &mut self,
+        request: Request,
+        content: impl Future<Output = JupyterMessageContent> + Send + 'static,
+    ) {
+        self.busy(&request).await;
+        self.answers.spawn(async move {
+            // A task of its own, so that a panic in it is an answer too.
+            let content = AbortOnDropHandle::new(tokio::spawn(content)).await.unwrap_or_else(|error| {
+                tracing::error!(msg_type = request.msg_type(), %error, "an answer failed");
+                replies::refusal(request.msg_type(), "KernelPanic", "the answer failed; the kernel goes on")
+            });
             (request, content)
         });
     }
@@ -264,8 +302,9 @@ impl Kernel {
         self.sockets.send(request.channel, message).await;
     }
 
-    async fn send_to_stdin(&mut self, parent: &JupyterMessage, content: jupyter_protocol::InputRequest) {
-        self.sockets.send(Channel::Stdin, message::new(content, Some(parent))).await;
+    /// False when the client has no stdin channel.
+    async fn send_to_stdin(&mut self, parent: &JupyterMessage, content: jupyter_protocol::InputRequest) -> bool {
+        self.sockets.send(Channel::Stdin, message::new(content, Some(parent))).await
     }
 }
 

@@ -75,55 +75,73 @@ impl Kernelspec {
     /// Writes it, in place of one of the same name; gives its folder.
     ///
     /// # Errors
-    /// A name that Jupyter does not take, or a folder that cannot be written. What was there before stays then.
+    /// A name that Jupyter does not take or that is another kernel's, or a folder that cannot be written. What was there
+    /// before stays then.
     pub fn install(&self, place: &Place) -> Result<PathBuf, Error> {
         let kernels = place.kernels_dir()?;
         let folder = kernels.join(checked(&self.name)?);
+        if folder.exists() && !is_ours(&folder) {
+            return Err(ErrorKind::ForeignKernelspec { folder }.into());
+        }
         fs::create_dir_all(&kernels).map_err(failed("create", &kernels))?;
         // Written beside its place and then renamed: nobody finds half a kernelspec.
         let fresh = TempDir::with_prefix_in(".antiphon-", &kernels).map_err(failed("write to", &kernels))?;
         let spec = fresh.path().join("spec");
         fs::create_dir(&spec).map_err(failed("create", &spec))?;
-        let mut json = serde_json::to_vec_pretty(&self.json()).unwrap_or_default();
+        let mut json = serde_json::to_vec_pretty(&self.json()?).unwrap_or_default();
         json.push(b'\n');
         for (name, content) in RESOURCES.into_iter().chain([("kernel.json", json.as_slice())]) {
             let path = spec.join(name);
             fs::write(&path, content).map_err(failed("write", &path))?;
         }
+        let old = fresh.path().join("old");
         if folder.exists() {
-            let old = fresh.path().join("old");
-            fs::rename(&folder, old).map_err(failed("replace", &folder))?;
+            fs::rename(&folder, &old).map_err(failed("replace", &folder))?;
         }
-        fs::rename(&spec, &folder).map_err(failed("write", &folder))?;
+        if let Err(error) = fs::rename(&spec, &folder) {
+            let _ = fs::rename(&old, &folder);
+            return Err(failed("write", &folder)(error));
+        }
         Ok(folder)
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value, Error> {
+        let program = self.program.to_str();
+        let program = program.ok_or_else(|| ErrorKind::PathNotUnicode { path: self.program.clone() })?;
         let mut json = template();
         let arguments = json["argv"].as_array().into_iter().flatten();
         let argv = arguments.map(|argument| match argument.as_str() {
-            Some(PROGRAM) => json!(self.program),
+            Some(PROGRAM) => json!(program),
             _ => argument.clone(),
         });
         json["argv"] = argv.chain(self.arguments.iter().map(|argument| json!(argument))).collect();
         json["display_name"] = json!(self.display_name);
-        json
+        Ok(json)
     }
 }
 
 /// Removes a kernelspec; gives the folder where it was.
 ///
 /// # Errors
-/// There is none of this name there, or it cannot be removed.
+/// There is none of this name there, it is another kernel's, or it cannot be removed.
 pub fn uninstall(name: &str, place: &Place) -> Result<PathBuf, Error> {
     let kernels = place.kernels_dir()?;
     let folder = kernels.join(checked(name)?);
+    if folder.exists() && !is_ours(&folder) {
+        return Err(ErrorKind::ForeignKernelspec { folder }.into());
+    }
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(ErrorKind::NoKernelspec { name: name.to_owned(), folder: kernels }.into())
         }
         result => result.map_err(failed("remove", &folder)).map(|()| folder),
     }
+}
+
+/// Whether a folder holds a kernelspec that this program wrote.
+fn is_ours(folder: &Path) -> bool {
+    let json = fs::read(folder.join("kernel.json")).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    json.is_some_and(|json| json["metadata"]["implementation"] == template()["metadata"]["implementation"])
 }
 
 fn template() -> Value {

@@ -127,9 +127,13 @@ impl Outputs {
     }
 
     fn show(&mut self, content: impl Into<JupyterMessageContent>) {
+        let content = content.into();
         self.send_text();
-        self.end_progress();
-        self.messages.push(content.into());
+        // What is no output itself does not bring a clearing about that waits for one.
+        let is_output =
+            !matches!(content, JupyterMessageContent::UpdateDisplayData(_) | JupyterMessageContent::ClearOutput(_));
+        self.end_progress(is_output);
+        self.messages.push(content);
     }
 
     fn stream(&mut self, stream: Stream, text: &str) {
@@ -139,7 +143,7 @@ impl Outputs {
         if stream == Stream::Stderr {
             self.stderr_ends_in_line = !text.ends_with('\n');
         }
-        self.end_progress();
+        self.end_progress(true);
         match &mut self.text {
             Some((last, waiting)) if *last == stream => waiting.push_str(text),
             _ => {
@@ -202,10 +206,10 @@ impl Outputs {
     }
 
     /// What the cell shows takes the progress's place.
-    fn end_progress(&mut self) {
+    fn end_progress(&mut self, wait: bool) {
         self.is_blank = false;
         if self.progress.take().is_some() {
-            self.messages.push(ClearOutput { wait: true }.into());
+            self.messages.push(ClearOutput { wait }.into());
         }
     }
 }

@@ -33,12 +33,22 @@ impl Parents {
         }
         // Without the cell's source.
         let content = UnknownMessage::default().into();
-        let message = JupyterMessage { content, ..request.message.clone() };
+        let JupyterMessage { zmq_identities, header, parent_header, metadata, .. } = &request.message;
+        let message = JupyterMessage {
+            zmq_identities: zmq_identities.clone(),
+            header: header.clone(),
+            parent_header: parent_header.clone(),
+            metadata: metadata.clone(),
+            content,
+            buffers: Vec::new(),
+            channel: None,
+        };
         self.0.push_back((cell, Parent { message, execution_count, silent }));
     }
 
     pub(crate) fn get(&self, cell: u64) -> Option<&Parent> {
-        // Numbers grow, and the last cells are asked for most.
-        self.0.iter().rev().find(|(number, _)| *number == cell).map(|(_, parent)| parent)
+        // Numbers grow.
+        let index = self.0.binary_search_by_key(&cell, |(number, _)| *number).ok()?;
+        self.0.get(index).map(|(_, parent)| parent)
     }
 }

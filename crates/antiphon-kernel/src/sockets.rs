@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use jupyter_protocol::{ConnectionInfo, JupyterMessage};
 use jupyter_zmq_client::{Connection, RawMessage, RouterRecvConnection, RouterSendConnection, RuntimeError};
-use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use zeromq::{RepSocket, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket};
+use zeromq::{RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket};
 
 use crate::connection_file::Address;
 use crate::error::{Error, ErrorKind};
 use crate::gate::{self, Connections, Listener, RemovedPath};
 use crate::iopub::IoPub;
 use crate::request::{Channel, Request};
-use crate::socket_folder;
+use crate::socket_folder::{self, SocketFolder};
 
 /// Requests that wait for the kernel before it stops reading more.
 const QUEUE: usize = 1024;
@@ -35,11 +34,11 @@ pub(crate) struct Sockets {
     /// Readers, gates and the heartbeat, which end with the kernel.
     tasks: JoinSet<()>,
     iopub_task: tokio::task::JoinHandle<()>,
-    /// Connections of the shell, control and stdin channels, which end by themselves once their sockets have.
+    /// Connections of all channels but iopub, which end by themselves once their sockets have.
     routed: Connections,
-    /// Those of the iopub and heartbeat channels.
+    /// Those of iopub.
     direct: Connections,
-    _folder: TempDir,
+    _folder: SocketFolder,
 }
 
 impl Sockets {
@@ -67,14 +66,15 @@ impl Sockets {
         let iopub_task = tokio::spawn(serve);
         tasks.spawn(listen(info, info.iopub_port, "iopub", folder.path(), &direct).await?);
         tasks.spawn(heartbeat(open("hb", folder.path()).await?));
-        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &direct).await?);
+        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &routed).await?);
 
         let [shell, control, stdin] = <[_; 3]>::try_from(routers).unwrap_or_else(|_| unreachable!("three were made"));
         Ok(Self { requests, iopub, shell, control, stdin, tasks, iopub_task, routed, direct, _folder: folder })
     }
 
-    /// Sends a message to the client that its identities name. A client that is gone misses it.
-    pub(crate) async fn send(&mut self, channel: Channel, message: JupyterMessage) {
+    /// Sends a message to the client that its identities name. False when there is no such client on this channel, or
+    /// none that reads.
+    pub(crate) async fn send(&mut self, channel: Channel, message: JupyterMessage) -> bool {
         let connection = match channel {
             Channel::Shell => &mut self.shell,
             Channel::Control => &mut self.control,
@@ -82,10 +82,11 @@ impl Sockets {
         };
         let msg_type = message.message_type().to_owned();
         match tokio::time::timeout(SEND_LIMIT, connection.send(message)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => tracing::debug!(?channel, msg_type, %error, "a client was gone before its answer"),
             Err(_) => tracing::warn!(?channel, msg_type, "a client does not read its answers"),
         }
+        false
     }
 
     /// Closes all channels once what was sent has left, within a limit.
@@ -155,16 +156,12 @@ async fn read(channel: Channel, mut connection: RouterRecvConnection, requests: 
     }
 }
 
-/// Sends back what comes.
-async fn heartbeat(mut socket: RepSocket) {
-    loop {
-        match socket.recv().await {
-            Ok(beat) => drop(socket.send(beat).await),
-            // A client left; others may come.
-            Err(error) => {
-                tracing::debug!(%error, "a heartbeat was cut off");
-                tokio::task::yield_now().await;
-            }
+/// Sends back what comes. A ROUTER does what a REP does, and unlike zeromq's REP it forgets a client that left in the
+/// middle of a frame.
+async fn heartbeat(mut socket: RouterSocket) {
+    while let Ok(beat) = socket.recv().await {
+        if let Err(error) = socket.send(beat).await {
+            tracing::debug!(%error, "a client was gone before its heartbeat");
         }
     }
 }

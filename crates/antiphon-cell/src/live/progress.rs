@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::is_due;
+use super::ticks;
 use crate::display::{DisplayHandle, show_state};
 
 /// Width of the bar, in characters.
@@ -45,12 +45,21 @@ async fn join_all(calls: Vec<BoxFuture<'static, Result<LlmResult, Error>>>) -> V
     let mut answers: Vec<Option<Result<LlmResult, Error>>> = calls.iter().map(|_| None).collect();
     let numbered = calls.into_iter().enumerate();
     let mut running: FuturesUnordered<_> = numbered.map(|(index, call)| call.map(move |it| (index, it))).collect();
-    progress.show();
-    while let Some((index, answer)) = running.next().await {
-        progress.add(&answer);
-        answers[index] = Some(answer);
+    let mut ticks = ticks();
+    loop {
+        tokio::select! {
+            ended = running.next() => match ended {
+                Some((index, answer)) => {
+                    progress.add(&answer);
+                    answers[index] = Some(answer);
+                }
+                None => break,
+            },
+            // Also while no call ends: the time that is left changes.
+            _ = ticks.tick() => progress.show(),
+        }
     }
-    progress.show();
+    drop(progress);
     answers.into_iter().flatten().collect()
 }
 
@@ -60,14 +69,22 @@ struct Progress {
     failed: usize,
     tokens: u64,
     started: Instant,
-    last_shown: Option<Instant>,
+    /// The last state.
+    text: String,
     shown: Option<DisplayHandle>,
+}
+
+/// The last state is shown, whatever becomes of the calls.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.show();
+    }
 }
 
 impl Progress {
     fn new(total: usize) -> Self {
         let started = Instant::now();
-        Self { total, succeeded: 0, failed: 0, tokens: 0, started, last_shown: None, shown: None }
+        Self { total, succeeded: 0, failed: 0, tokens: 0, started, text: String::new(), shown: None }
     }
 
     fn add(&mut self, answer: &Result<LlmResult, Error>) {
@@ -78,14 +95,14 @@ impl Progress {
             }
             Err(_) => self.failed += 1,
         }
-        if is_due(self.last_shown) {
-            self.show();
-        }
     }
 
     fn show(&mut self) {
-        self.last_shown = Some(Instant::now());
         let text = text(self.total, self.succeeded, self.failed, self.tokens, self.started.elapsed().as_secs_f64());
+        if text == self.text {
+            return;
+        }
+        self.text.clone_from(&text);
         let done = self.succeeded + self.failed;
         let html = format!("<progress value=\"{done}\" max=\"{}\"></progress> {text}", self.total.max(1));
         let bar = "#".repeat(WIDTH * done / self.total.max(1));

@@ -1,16 +1,22 @@
 //! The part of the kernel that runs cells.
 
 use antiphon_engine::{CellError, End, Event};
-use jupyter_protocol::{ExecuteInput, ExecuteReply, ExecutionCount, InputRequest, ReplyStatus, Status};
+use jupyter_protocol::{
+    ExecuteInput, ExecuteReply, ExecutionCount, InputRequest, JupyterMessage, JupyterMessageContent, ReplyStatus,
+    Status,
+};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{Kernel, Launch};
+use super::{Kernel, Late, Launch};
 use crate::execution::Execution;
 use crate::launcher::Launched;
 use crate::message;
 use crate::outputs::Outputs;
 use crate::request::{self, Request};
+
+/// The engine's name for a cell that was stopped.
+const CANCELLED: &str = "Cancelled";
 
 impl Kernel {
     /// Starts the next cell, if none runs. Without an evaluator it waits for one.
@@ -109,11 +115,31 @@ impl Kernel {
         let Some(parent) = self.parents.get(cell).filter(|parent| !parent.silent) else {
             return;
         };
-        let mut outputs = Outputs::new(parent.execution_count);
-        outputs.take(event);
-        let parent = parent.message.clone();
-        for content in outputs.finish(None) {
-            self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
+        let (parent, execution_count) = (parent.message.clone(), parent.execution_count);
+        if self.late.as_ref().is_some_and(|late| late.cell != cell)
+            && let Some(mut late) = self.late.take()
+        {
+            let rest = late.outputs.finish(None);
+            self.publish_all(rest, &late.parent).await;
+        }
+        let late = self.late.get_or_insert_with(|| Late { cell, parent, outputs: Outputs::new(execution_count) });
+        late.outputs.take(event);
+        self.show_late().await;
+    }
+
+    /// Sends what tasks have shown by now.
+    pub(super) async fn show_late(&mut self) {
+        let Some(late) = &mut self.late else { return };
+        let messages = late.outputs.messages();
+        if !messages.is_empty() {
+            let parent = late.parent.clone();
+            self.publish_all(messages, &parent).await;
+        }
+    }
+
+    async fn publish_all(&mut self, messages: Vec<JupyterMessageContent>, parent: &JupyterMessage) {
+        for content in messages {
+            self.sockets.iopub.send(message::publish(content, Some(parent))).await;
         }
     }
 
@@ -140,7 +166,9 @@ impl Kernel {
         // An engine that lost its evaluator and could not start another is replaced by the next cell.
         self.evaluator = self.evaluator.take().filter(|evaluator| evaluator.is_alive());
         let Some(running) = &mut self.running else { return };
-        let error = if running.end_expression(error.as_ref()) { None } else { error };
+        let was_expression = running.end_expression(error.as_ref());
+        // An expression's failure is its value, but who stops the kernel means all of it.
+        let error = error.filter(|error| !was_expression || error.ename == CANCELLED);
         if error.is_none()
             && self.evaluator.is_some()
             && let Some(code) = running.next_expression()
@@ -200,27 +228,26 @@ impl Kernel {
     pub(super) async fn show(&mut self) {
         let Some(running) = &mut self.running else { return };
         let messages = running.outputs.messages();
-        if running.execute.silent {
-            return;
-        }
-        let parent = running.request.message.clone();
-        for content in messages {
-            self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
+        if !running.execute.silent && !messages.is_empty() {
+            let parent = running.request.message.clone();
+            self.publish_all(messages, &parent).await;
         }
     }
 
     /// Has the cell's front end ask its user for a line.
     async fn ask(&mut self, prompt: String, password: bool) {
         let Some(running) = &mut self.running else { return };
-        if running.execute.allow_stdin {
-            running.waits_for_input = true;
-            let messages = running.outputs.finish(None);
-            let parent = running.request.message.clone();
-            for content in messages {
-                self.sockets.iopub.send(message::publish(content, Some(&parent))).await;
-            }
-            self.send_to_stdin(&parent, InputRequest { prompt, password }).await;
-        } else {
+        let may_ask = running.execute.allow_stdin;
+        // What was printed before the question is seen before it.
+        let messages = running.outputs.finish(None);
+        let parent = running.request.message.clone();
+        if !running.execute.silent {
+            self.publish_all(messages, &parent).await;
+        }
+        let is_asked = may_ask && self.send_to_stdin(&parent, InputRequest { prompt, password }).await;
+        let Some(running) = &mut self.running else { return };
+        running.waits_for_input = is_asked;
+        if !is_asked {
             running.outputs.note("the cell asked for input, which this front end does not give: it is at its end");
             if let Some(cell) = &running.cell {
                 cell.refuse_input().await;
@@ -251,7 +278,7 @@ impl Kernel {
 }
 
 fn not_started() -> CellError {
-    error("Cancelled", "the cell was interrupted before it began")
+    error(CANCELLED, "the cell was interrupted before it began")
 }
 
 pub(super) fn launch_panicked(error: &tokio::task::JoinError) -> CellError {

@@ -132,6 +132,19 @@ async fn user_expressions_are_evaluated_after_the_cell() {
 }
 
 #[tokio::test]
+async fn an_interrupt_of_an_expression_ends_the_request() {
+    let script = Script::new([vec![finished()], vec![failed("Cancelled")]]);
+    let kernel = KernelUnderTest::start(&script).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    let content = json!({ "code": "", "user_expressions": { "a": "slow", "b": "never" } });
+    let request = front_end.send("execute_request", content).await;
+    let (_, content) = front_end.shown(request).await;
+    assert_eq!((&content["status"], &content["ename"]), (&json!("error"), &json!("Cancelled")));
+    front_end.shut_down(kernel).await;
+    assert_eq!(script.log(), ["launch", "run ", "run slow", "shut down"]);
+}
+
+#[tokio::test]
 async fn no_expression_of_a_failed_cell_is_evaluated() {
     let script = Script::new([vec![failed("Panic")]]);
     let kernel = KernelUnderTest::start(&script).await;

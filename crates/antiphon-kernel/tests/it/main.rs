@@ -9,6 +9,7 @@ mod front_end;
 mod input;
 mod interrupts;
 mod kernel_under_test;
+mod kernelspecs;
 mod launches;
 mod outputs;
 mod requests;

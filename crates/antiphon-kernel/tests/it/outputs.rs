@@ -114,6 +114,41 @@ async fn progress_gives_way_to_what_the_cell_shows() {
 }
 
 #[tokio::test]
+async fn an_update_alone_does_not_leave_the_progress_behind() {
+    let compiling = Step::Emit(Event::Compiling("Compiling a v1".to_owned()));
+    let update = display(&json!({ "data": { "text/plain": "2" }, "display_id": "d", "update": true }));
+    assert_eq!(
+        shown(vec![compiling, update, finished()]).await,
+        [
+            "display_data {\"text/plain\":\"Compiling a v1 (1)\"} {\"display_id\":\"antiphon-progress-1\"}",
+            "clear_output wait=false",
+            "update_display_data {\"text/plain\":\"2\"} {\"display_id\":\"d\"}",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_floods_sends_few_messages() {
+    const LINES: usize = 20_000;
+    let script = Script::new([]);
+    let kernel = KernelUnderTest::start(&script).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    front_end.run("spawns").await;
+    for number in 0..LINES {
+        script.show_later(1, stdout(format!("{number}\n")));
+    }
+    let (mut text, mut messages) = (String::new(), 0);
+    while text.lines().count() < LINES {
+        let line = front_end.iopub().await;
+        text.push_str(&serde_json::from_str::<String>(line.strip_prefix("#1 stream stdout ").unwrap()).unwrap());
+        messages += 1;
+    }
+    assert!(text.lines().map(|line| line.parse::<usize>().unwrap()).eq(0..LINES));
+    assert!(messages < LINES / 100, "{messages} messages");
+    front_end.shut_down(kernel).await;
+}
+
+#[tokio::test]
 async fn what_a_task_shows_goes_to_its_own_cell() {
     let script = Script::new([vec![finished()], vec![Step::UntilReleased, finished()]]);
     let kernel = KernelUnderTest::start(&script).await;

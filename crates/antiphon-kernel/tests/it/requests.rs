@@ -10,7 +10,7 @@ use crate::kernel_under_test::KernelUnderTest;
 #[tokio::test]
 async fn kernel_info_has_what_tools_read() {
     let mut options = Options::default();
-    options.rustc_version = Some("1.95.0".to_owned());
+    options.rustc_version = tokio::sync::watch::channel(Some("1.95.0".to_owned())).1;
     options.banner = "a banner".to_owned();
     let kernel = KernelUnderTest::start_with(&Script::new([]), options).await;
     let mut front_end = FrontEnd::connect(&kernel).await;

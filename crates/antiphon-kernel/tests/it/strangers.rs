@@ -71,15 +71,7 @@ async fn a_frame_that_announces_more_than_there_is_memory() {
     let kernel = KernelUnderTest::start(&Script::new([])).await;
     for port in SHELL..=HEARTBEAT {
         let mut stream = UnixStream::connect(kernel.path(port)).await.unwrap();
-        let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1];
-        greeting.extend(b"NULL");
-        greeting.resize(64, 0);
-        stream.write_all(&greeting).await.unwrap();
-        // The kernel's own greeting, and then its READY once it has ours.
-        stream.read_exact(&mut [0; 64]).await.unwrap();
-        let mut ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER".to_vec();
-        ready.splice(..0, [4, u8::try_from(ready.len()).unwrap()]);
-        stream.write_all(&ready).await.unwrap();
+        shake_hands(&mut stream, "DEALER").await;
         stream.write_all(&[2, 0x40, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
         // It is cut off.
         let cut = tokio::time::timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await;
@@ -107,16 +99,24 @@ async fn a_subscriber_that_does_not_read() {
     front_end.shut_down(kernel).await;
 }
 
-/// The handshake of a SUB socket that subscribes to everything; then it reads no more.
-async fn subscribe(stream: &mut UnixStream) {
+/// The handshake of ZMTP 3.1 as a socket of this type (RFC 37).
+async fn shake_hands(stream: &mut UnixStream, socket_type: &str) {
     let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1];
     greeting.extend(b"NULL");
     greeting.resize(64, 0);
     stream.write_all(&greeting).await.unwrap();
+    // The kernel's own greeting; its READY comes once it has ours.
     stream.read_exact(&mut [0; 64]).await.unwrap();
-    let mut ready = b"\x05READY\x0bSocket-Type\0\0\0\x03SUB".to_vec();
+    let mut ready = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
+    ready.push(u8::try_from(socket_type.len()).unwrap());
+    ready.extend(socket_type.as_bytes());
     ready.splice(..0, [4, u8::try_from(ready.len()).unwrap()]);
     stream.write_all(&ready).await.unwrap();
+}
+
+/// The handshake of a SUB socket that subscribes to everything; then it reads no more.
+async fn subscribe(stream: &mut UnixStream) {
+    shake_hands(stream, "SUB").await;
     stream.write_all(&[0, 1, 1]).await.unwrap();
     // Its welcome has come once the subscription is in force: READY, then the welcome.
     let mut seen = Vec::new();
@@ -136,6 +136,24 @@ async fn clients_that_leave_at_any_moment() {
         if number % 2 == 0 {
             stranger.reply().await;
         }
+    }
+    is_served(kernel).await;
+}
+
+/// zeromq's own REP socket reports the end of such a client for ever.
+#[tokio::test]
+async fn a_heartbeat_that_breaks_off_in_a_frame() {
+    let kernel = KernelUnderTest::start(&Script::new([])).await;
+    let mut stream = UnixStream::connect(kernel.path(HEARTBEAT)).await.unwrap();
+    shake_hands(&mut stream, "REQ").await;
+    // Half of the delimiter and of a message.
+    stream.write_all(&[1, 0, 0, 9, b'h', b'a']).await.unwrap();
+    drop(stream);
+    let mut client = ReqSocket::new();
+    client.connect(&kernel.info.hb_url()).await.unwrap();
+    for _ in 0..3 {
+        client.send("ping".into()).await.unwrap();
+        tokio::time::timeout(LIMIT, client.recv()).await.unwrap().unwrap();
     }
     is_served(kernel).await;
 }
