@@ -100,6 +100,8 @@ async function run(source) {
 const kernelState = async () => (await lab.api("kernels")).map((kernel) => kernel.execution_state);
 
 test("all cells run, and both timing lines show", async () => {
+  // JupyterLab drops what is run before it has connected.
+  await page.getByText("Rust (antiphon, simulated) | Idle").first().waitFor();
   await fromMenu("Run", "Run All Cells");
   await finished(0);
   const text = await output(0).allInnerTexts();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -121,12 +122,11 @@ class Shown:
 class Kernel:
     """A kernel and one client of it."""
 
-    def __init__(self, folder: Path, name: str = SIMULATED, **options: Any) -> None:
-        """Starts it in a folder, with a temporary folder of its own inside."""
+    def __init__(self, folder: Path, name: str = SIMULATED, temporary: Path | None = None, **options: Any) -> None:
+        """Starts it in a folder, with a temporary folder of its own, whose path is short enough for sockets below."""
         self.mark = uuid.uuid4().hex
         self.sessions: set[Path] = set()
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir(parents=True, exist_ok=True)
+        self.temporary = temporary or Path(tempfile.mkdtemp(prefix="antiphon-test-"))
         self.cwd = folder / "cwd"
         self.cwd.mkdir(exist_ok=True)
         self.manager = KernelManager(kernel_name=name)
@@ -193,9 +193,9 @@ class Kernel:
 
     def note_sessions(self) -> None:
         """Takes down where its engines keep their files."""
-        found = [process.environment.get(SESSION) for process in self.processes()]
-        self.sessions.update(Path(folder) for folder in found if folder)
-        assert self.sessions and all(folder.is_dir() for folder in self.sessions), found
+        found = {process.environment.get(SESSION) for process in self.processes()} - {None}
+        assert found and all(Path(folder).is_dir() for folder in found), found
+        self.sessions.update(map(Path, found))
 
     def end(self) -> None:
         if self.in_role("host"):
@@ -207,6 +207,7 @@ class Kernel:
         eventually(lambda: not self.processes(), f"the kernel's processes end: {self.processes()}", 30)
         left = [str(path) for path in self.temporary.rglob("*")]
         assert left == [], "files are left in the temporary folder"
+        self.temporary.rmdir()
         sessions = self.sessions
         eventually(lambda: not [folder for folder in sessions if folder.exists()], f"sessions are removed: {sessions}", 30)
 

@@ -101,7 +101,7 @@ def test_a_signal_ends_it(folder: Path, by: signal.Signals) -> None:
         # It could not remove its sockets' folder; the next kernel does.
         (left,) = kernel.temporary.iterdir()
         assert left.name.startswith("antiphon-kernel-")
-        kernel = Kernel(folder)
+        kernel = Kernel(folder, temporary=kernel.temporary)
         kernel.client.wait_for_ready(timeout=LIMIT)
         kernel.end()
     kernel.assert_nothing_left()
