@@ -149,11 +149,47 @@ test("the stop button cuts an await, and older variables stay", async () => {
   await shot("3-stopped");
 });
 
+test("a model's answer grows as Markdown in one output", async () => {
+  // Looks in the page itself, where no state is missed.
+  await page.evaluate(() => {
+    window.states = new Set();
+    const look = () => {
+      const texts = [...document.querySelectorAll(".jp-CodeCell .jp-RenderedMarkdown")].map((it) => it.textContent);
+      if (texts.length) window.states.add(texts.join("|"));
+    };
+    window.looking = setInterval(look, 10);
+  });
+  const index = await run(
+    'let answer = display_stream(ChatOpenAI::new().astream("Tell me, in a few words, a story of a crab that waits for nobody").await?).await?;',
+  );
+  await finished(index);
+  await until(() => cell(index).locator(".jp-RenderedMarkdown").count(), (count) => count === 1);
+  const states = await page.evaluate(() => {
+    clearInterval(window.looking);
+    return [...window.states];
+  });
+  assert.ok(states.length >= 2, JSON.stringify(states));
+  for (const [index, state] of states.slice(1).entries()) {
+    assert.ok(state.trim().startsWith(states[index].trim()), JSON.stringify(states));
+  }
+  await shot("4-markdown");
+});
+
+test("a cell asks for a line", async () => {
+  const index = await run('let name = input("Name? ")?; name.to_uppercase()');
+  const line = page.locator(".jp-Stdin-input");
+  await line.waitFor();
+  await line.fill("ada");
+  await line.press("Enter");
+  await finished(index);
+  assert.match((await output(index).allInnerTexts()).join(""), /"ADA"/);
+});
+
 test("a compile error shows as rustc's own text", async () => {
   const index = await run('let count: u8 = "three";');
   await finished(index);
   assert.match((await output(index).allInnerTexts()).join(""), /mismatched types/);
-  await shot("4-compile-error");
+  await shot("5-compile-error");
 });
 
 test("tab completes", async () => {
@@ -172,7 +208,7 @@ test("tab completes", async () => {
   await popup.waitFor({ state: "visible" });
   const items = await popup.locator(".jp-Completer-item").allInnerTexts();
   assert.ok(items.some((item) => item.includes("to_uppercase")), items.join(", "));
-  await shot("5-completion");
+  await shot("6-completion");
   await page.keyboard.press("Enter");
   await until(() => cell(other).locator(".cm-content").innerText(), (text) => text.length > "older.to_".length);
 });
@@ -183,7 +219,7 @@ test("shift-tab shows what a name is", async () => {
   const tooltip = page.locator(".jp-Tooltip");
   await tooltip.waitFor({ state: "visible" });
   assert.match(await tooltip.innerText(), /Instant/);
-  await shot("6-tooltip");
+  await shot("7-tooltip");
   await page.keyboard.press("Escape");
 });
 
@@ -198,7 +234,7 @@ test("a restart forgets variables", async () => {
   const again = await run("1 + 1");
   await finished(again);
   assert.match((await output(again).allInnerTexts()).join(""), /2/);
-  await shot("7-restarted");
+  await shot("8-restarted");
 });
 
 test("the notebook is saved with its outputs", async () => {
