@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) require_key: bool,
     /// HTTP/2 streams per connection.
     pub(crate) max_streams: u32,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
 }
 
 impl Settings {
@@ -55,6 +57,8 @@ impl SimBuilder {
                 chunk_gap: None,
                 require_key: false,
                 max_streams: DEFAULT_MAX_STREAMS,
+                #[cfg(feature = "tls")]
+                tls: None,
             },
         }
     }
@@ -100,6 +104,18 @@ impl SimBuilder {
     pub fn max_streams(mut self, streams: u32) -> Self {
         self.settings.max_streams = streams;
         self
+    }
+
+    /// Serves over TLS, with HTTP/2 on offer or not, and a certificate made for this server; see
+    /// [`Sim::certificate_pem`].
+    ///
+    /// # Errors
+    ///
+    /// The certificate cannot be made.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, http2: bool) -> io::Result<Self> {
+        self.settings.tls = Some(crate::tls::Tls::new(http2)?);
+        Ok(self)
     }
 
     /// Starts the server on the current tokio runtime, which must have I/O and time enabled.

@@ -47,6 +47,8 @@ mod server;
 mod service;
 mod sim;
 mod timestamp;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 
 pub use activity::Activity;

@@ -46,6 +46,14 @@ pub(crate) async fn serve(listener: CountedListener, service: Arc<Service>) {
 }
 
 async fn serve_connection(stream: CountedStream, service: Arc<Service>, hangup: Hangup) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = service.tls() {
+        // A client that does not trust the certificate hangs up.
+        if let Ok(stream) = tls.acceptor.accept(stream).await {
+            exchange(stream, service, hangup).await;
+        }
+        return;
+    }
     exchange(stream, service, hangup).await;
 }
 

@@ -127,6 +127,11 @@ impl Service {
         }
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<crate::tls::Tls> {
+        self.settings.tls.clone()
+    }
+
     pub(crate) fn max_streams(&self) -> u32 {
         self.settings.max_streams
     }

@@ -65,14 +65,24 @@ impl Sim {
         self.addr
     }
 
-    /// `http://ADDRESS:PORT`, without a slash at the end and without `/v1`.
+    /// `http://ADDRESS:PORT` (`https` with TLS), without a slash at the end and without `/v1`.
     pub fn base_url(&self) -> String {
         let mut addr = self.addr;
         if addr.ip().is_unspecified() {
             // It is an address to listen on, not one to connect to.
             addr.set_ip(if addr.is_ipv4() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() });
         }
+        #[cfg(feature = "tls")]
+        if self.service.tls().is_some() {
+            return format!("https://{addr}");
+        }
         format!("http://{addr}")
+    }
+
+    /// The certificate that clients have to trust, in PEM format, if it serves over TLS.
+    #[cfg(feature = "tls")]
+    pub fn certificate_pem(&self) -> Option<String> {
+        Some(self.service.tls()?.certificate_pem)
     }
 
     /// The environment variables that point clients at this server, with placeholder keys.

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::llm::{CallStyle, Llm};
 use crate::prompt::Prompt;
 use crate::result::LlmResult;
+use crate::transport::background;
 
 /// What is told of progress.
 type Report = Box<dyn FnMut(&BatchProgress) + Send>;
@@ -157,12 +158,14 @@ impl Batch {
                 Poll::Ready(Some(prompt)) => {
                     let index = self.progress.started;
                     self.progress.started += 1;
-                    match Handle::try_current() {
+                    // Without a runtime of the caller's, that of the connections will do.
+                    let handle = Handle::try_current().or_else(|_| background::runtime().map(|it| it.handle().clone()));
+                    match handle {
                         Ok(handle) => {
                             let call = self.llm.call(vec![prompt], self.style);
                             self.running.spawn_on(async move { BatchItem { index, result: call.await } }, &handle);
                         }
-                        Err(error) => self.keep(BatchItem { index, result: Err(Error::no_runtime(error)) }),
+                        Err(error) => self.keep(BatchItem { index, result: Err(error) }),
                     }
                     self.report();
                 }

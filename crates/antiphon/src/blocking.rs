@@ -2,7 +2,7 @@
 //!
 //! | called | waits |
 //! |---|---|
-//! | outside any tokio runtime | on a runtime of this crate, started when first needed |
+//! | outside any tokio runtime | on the runtime of this crate that drives connections |
 //! | inside a multi-thread runtime | on that runtime, whose other tasks go on |
 //! | inside a current-thread runtime | on a thread of its own; the runtime's other tasks stand still |
 //! | inside any runtime, with an executor set | as the executor decides |
@@ -18,19 +18,17 @@ use std::thread;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use once_cell::sync::OnceCell;
-use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::batch::{Batch, BatchItem, BatchProgress};
 use crate::error::Error;
 use crate::stream::{LlmStream, StreamEvent};
+use crate::transport::background;
 
 /// Drives a future to its end, or drops it.
 type Executor = fn(BoxFuture<'static, ()>);
 
 static EXECUTOR: OnceCell<Executor> = OnceCell::new();
-
-/// For calls made outside any runtime. It lives as long as the process, so that connections do too.
-static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
 /// Lets `f` drive the blocking calls that are made inside a runtime.
 ///
@@ -133,7 +131,7 @@ impl Blocking<Batch> {
 /// Waits for `future` in the way the calling thread allows.
 pub(crate) fn wait<T: Send + 'static>(future: BoxFuture<'static, Result<T, Error>>) -> Result<T, Error> {
     let Ok(handle) = Handle::try_current() else {
-        return private_runtime()?.block_on(future);
+        return background::runtime()?.block_on(future);
     };
     if let Some(executor) = EXECUTOR.get() {
         return wait_with(*executor, future);
@@ -142,7 +140,7 @@ pub(crate) fn wait<T: Send + 'static>(future: BoxFuture<'static, Result<T, Error
         return tokio::task::block_in_place(|| handle.block_on(future));
     }
     // A current-thread runtime cannot be entered again from its own thread.
-    let runtime = private_runtime()?;
+    let runtime = background::runtime()?;
     let waiter = thread::Builder::new()
         .name("antiphon-generate".to_owned())
         .spawn(move || runtime.block_on(future))
@@ -159,18 +157,6 @@ fn wait_with<T: Send + 'static>(executor: Executor, future: BoxFuture<'static, R
     }));
     let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     result.unwrap_or_else(|| Err(Error::interrupted()))
-}
-
-fn private_runtime() -> Result<&'static Runtime, Error> {
-    RUNTIME.get_or_try_init(|| {
-        Builder::new_multi_thread()
-            // One for connections and background posts; the caller's thread runs the call itself.
-            .worker_threads(1)
-            .thread_name("antiphon")
-            .enable_all()
-            .build()
-            .map_err(Error::no_runtime)
-    })
 }
 
 #[cfg(test)]

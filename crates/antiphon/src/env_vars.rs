@@ -42,6 +42,30 @@ impl EnvVars {
     /// Key of the `Ollama` class, sent as `Authorization: Bearer`; only its cloud needs one. Setter: `api_key`.
     pub const OLLAMA_API_KEY: &'static str = "OLLAMA_API_KEY";
 
+    /// Key of `OpenAiCompatible::new`, optional, and so are those of servers that run at home.
+    pub const OPENAI_COMPATIBLE_API_KEY: &'static str = "OPENAI_COMPATIBLE_API_KEY";
+
+    /// Key of `OpenAiCompatible::deepseek`.
+    pub const DEEPSEEK_API_KEY: &'static str = "DEEPSEEK_API_KEY";
+
+    /// Key of `OpenAiCompatible::groq`.
+    pub const GROQ_API_KEY: &'static str = "GROQ_API_KEY";
+
+    /// Key of `OpenAiCompatible::litellm`.
+    pub const LITELLM_API_KEY: &'static str = "LITELLM_API_KEY";
+
+    /// Key of `OpenAiCompatible::llama_cpp`.
+    pub const LLAMA_API_KEY: &'static str = "LLAMA_API_KEY";
+
+    /// Key of `OpenAiCompatible::mistral`.
+    pub const MISTRAL_API_KEY: &'static str = "MISTRAL_API_KEY";
+
+    /// Key of `OpenAiCompatible::openrouter`.
+    pub const OPENROUTER_API_KEY: &'static str = "OPENROUTER_API_KEY";
+
+    /// Key of `OpenAiCompatible::vllm`.
+    pub const VLLM_API_KEY: &'static str = "VLLM_API_KEY";
+
     /// Key of the request log. Setter: `promptlayer_api_key`.
     pub const PROMPTLAYER_API_KEY: &'static str = "PROMPTLAYER_API_KEY";
 
@@ -56,6 +80,14 @@ impl EnvVars {
         Self::ANTHROPIC_API_KEY,
         Self::ANTHROPIC_AUTH_TOKEN,
         Self::OLLAMA_API_KEY,
+        Self::OPENAI_COMPATIBLE_API_KEY,
+        Self::DEEPSEEK_API_KEY,
+        Self::GROQ_API_KEY,
+        Self::LITELLM_API_KEY,
+        Self::LLAMA_API_KEY,
+        Self::MISTRAL_API_KEY,
+        Self::OPENROUTER_API_KEY,
+        Self::VLLM_API_KEY,
         Self::PROMPTLAYER_API_KEY,
     ];
 }

@@ -17,7 +17,7 @@ pub use self::kind::ErrorKind;
 pub(crate) use self::kind::{Kind, Phase};
 use crate::provider::Provider;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type SharedError = Arc<dyn StdError + Send + Sync>;
 
 /// A call that did not give an answer.

@@ -24,14 +24,19 @@
 //!
 //! # Runtimes
 //!
-//! Futures need a tokio runtime and may be spawned. Blocking calls work everywhere; see
-//! [`blocking`]. A value may be used from several runtimes, one after another or at once:
-//! connections belong to a runtime and are kept apart.
+//! Futures run on any executor and may be spawned. Blocking calls work everywhere; see [`blocking`]. All connections
+//! of the process are driven by one thread of this crate, so they may be used from several runtimes, one after another
+//! or at once; see [`connections`].
 //!
 //! # TLS
 //!
-//! The first call installs [`rustls`]' *ring* provider as the process default if the program has
-//! installed none. Certificates are checked by the platform's verifier.
+//! TLS is that of [`rustls`], by its provider that the program has installed, or else *ring*. Certificates are checked
+//! by the platform's verifier.
+//!
+//! # Traces
+//!
+//! Each call is a [`tracing`] span with OpenTelemetry's attributes for generative AI (`gen_ai.request.model`,
+//! `gen_ai.usage.input_tokens`, ...); each retry is an event in it.
 //!
 //! # Privacy
 //!
@@ -43,8 +48,10 @@
 mod batch;
 pub mod blocking;
 mod callbacks;
+pub mod connections;
 mod env_vars;
 mod error;
+mod limits;
 mod llm;
 mod prompt;
 mod provider;
@@ -52,7 +59,9 @@ mod result;
 mod retry;
 mod secret;
 mod stream;
+mod telemetry;
 mod transport;
+mod wrappers;
 
 pub use batch::{Batch, BatchItem, BatchProgress};
 pub use callbacks::{CallInfo, Callbacks};
@@ -60,10 +69,13 @@ pub use env_vars::EnvVars;
 pub use error::{Error, ErrorKind};
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
-pub use provider::{Anthropic, ChatOpenAI, Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use provider::{
+    Anthropic, ChatOpenAI, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI, PromptLayerOpenAI, init,
+};
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 pub use stream::{LlmStream, StreamEvent};
 pub use transport::warm_up;
+pub use wrappers::{Fallback, Hedged, SingleFlight};
 
 /// Futures and threads carry these types about; a change that forbids it must not compile.
 const _: () = {
@@ -76,6 +88,10 @@ const _: () = {
     portable::<PromptLayerChatOpenAI>();
     portable::<Anthropic>();
     portable::<Ollama>();
+    portable::<OpenAiCompatible>();
+    portable::<Fallback>();
+    portable::<Hedged>();
+    portable::<SingleFlight>();
     portable::<LlmResult>();
     portable::<PromptResults>();
     portable::<Prompt>();

@@ -41,6 +41,11 @@ pub trait Llm: fmt::Debug + Send + Sync {
 
     /// A handle that can be kept beyond this borrow.
     fn shared(&self) -> Arc<dyn Llm>;
+
+    /// Whether equal calls are asked to give equal answers (temperature 0, or a seed).
+    fn is_deterministic(&self) -> bool {
+        false
+    }
 }
 
 /// Whether the caller awaits or blocks; PromptLayer's log tells them apart, as it did in 2023.
@@ -72,6 +77,10 @@ impl<T: Llm + ?Sized> Llm for Arc<T> {
     fn shared(&self) -> Arc<dyn Llm> {
         (**self).shared()
     }
+
+    fn is_deterministic(&self) -> bool {
+        (**self).is_deterministic()
+    }
 }
 
 impl<T: Llm + ?Sized> Llm for Box<T> {
@@ -89,5 +98,9 @@ impl<T: Llm + ?Sized> Llm for Box<T> {
 
     fn shared(&self) -> Arc<dyn Llm> {
         (**self).shared()
+    }
+
+    fn is_deterministic(&self) -> bool {
+        (**self).is_deterministic()
     }
 }

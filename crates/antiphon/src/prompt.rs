@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// let talk = Prompt::from([Message::system("Be brief."), Message::user("Hi")]);
 /// assert!(matches!(talk, Prompt::Conversation(messages) if messages.len() == 2));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Prompt {
     /// A text; for chat models, one user message.
@@ -35,7 +35,7 @@ impl Prompt {
 }
 
 /// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {
     /// Who speaks.

@@ -2,10 +2,13 @@
 
 mod anthropic;
 mod call;
+mod call_methods;
 mod chat;
 mod chat_openai;
+mod compatible;
 mod completions;
 mod connection;
+mod init;
 mod methods;
 mod ollama;
 mod openai;
@@ -16,17 +19,20 @@ mod promptlayer_openai;
 mod refused;
 mod wire;
 
-use reqwest::Url;
+use url::Url;
 
 pub use self::anthropic::Anthropic;
 pub(crate) use self::call::Plan;
+pub(crate) use self::call_methods::call_methods;
 pub use self::chat_openai::ChatOpenAI;
-pub(crate) use self::methods::call_methods;
+pub use self::compatible::OpenAiCompatible;
+use self::compatible::Server;
+pub use self::init::init;
 pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
 pub use self::promptlayer_openai::{PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub(crate) use self::refused::{Repaired, repairing};
-pub(crate) use self::wire::{Piece, StreamFault, StreamReader};
+pub(crate) use self::wire::{Piece, StreamFault, StreamReader, estimate};
 use crate::env_vars::EnvVars;
 
 /// Who is called.
@@ -36,6 +42,8 @@ pub(crate) enum Provider {
     Anthropic,
     Ollama,
     PromptLayer,
+    /// Speaks OpenAI's language.
+    Compatible(Server),
 }
 
 impl Provider {
@@ -46,6 +54,7 @@ impl Provider {
             Self::Anthropic => "anthropic",
             Self::Ollama => "ollama",
             Self::PromptLayer => "promptlayer",
+            Self::Compatible(server) => server.as_str(),
         }
     }
 
@@ -56,6 +65,7 @@ impl Provider {
             Self::Anthropic => EnvVars::ANTHROPIC_API_KEY,
             Self::Ollama => EnvVars::OLLAMA_API_KEY,
             Self::PromptLayer => EnvVars::PROMPTLAYER_API_KEY,
+            Self::Compatible(server) => server.key_variable(),
         }
     }
 
@@ -66,17 +76,20 @@ impl Provider {
             Self::Anthropic => "https://api.anthropic.com",
             Self::Ollama => "http://127.0.0.1:11434",
             Self::PromptLayer => "https://api.promptlayer.com",
+            Self::Compatible(server) => server.default_base_url(),
         }
     }
 
-    /// Whether `url` is a server of the provider itself; OpenAI has regional ones (`eu.`).
+    /// Whether `url` is a server of the provider itself, which needs a key; OpenAI has regional ones (`eu.`).
     pub(crate) fn owns(self, url: &Url) -> bool {
         let base = match self {
             // At home it needs no key; in its cloud it does.
             Self::Ollama => "https://ollama.com",
             _ => self.default_base_url(),
         };
-        let own = base.trim_start_matches("https://").trim_end_matches("/v1");
+        let Some(own) = base.strip_prefix("https://").and_then(|it| it.split('/').next()) else {
+            return false;
+        };
         let host = url.host_str().unwrap_or_default();
         host.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }

@@ -48,6 +48,8 @@ pub struct Generation {
     /// - `request_id`: the provider's name for the request
     /// - `retries`: how often the request was sent again
     /// - `dropped_params`: settings that were left out because the model refuses them
+    /// - `fallback`: which model of a [`Fallback`](crate::Fallback) answered, if not the first
+    /// - `hedged`: that the second call of a [`Hedged`](crate::Hedged) answered
     /// - `reasoning`: the model's thoughts, where the provider shows them
     /// - `pl_request_id`: PromptLayer's name for the logged request
     pub generation_info: Map<String, Value>,

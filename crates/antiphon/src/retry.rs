@@ -2,13 +2,17 @@
 //!
 //! The rules are those of the providers' own Python clients
 //! (<https://github.com/openai/openai-python>, `_base_client.py`), except that a used-up quota is
-//! never retried.
+//! never retried, that a 429 holds back all calls of its [lane](crate::limits), and that there is a budget.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::HeaderMap;
+use http::header::HeaderMap;
+use tokio::runtime::Handle;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::limits::{Admission, Lane};
+use crate::transport::background;
 
 /// First and longest wait of the crate's own backoff.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -45,25 +49,64 @@ impl RetryPolicy {
     }
 }
 
-/// Calls `attempt` until it succeeds or `policy` gives up; also yields the number of retries.
+/// Calls `attempt` until it succeeds or `policy` gives up, whenever it is this call's turn in `lane`. Also yields the
+/// number of retries and the admission of the attempt that succeeded.
+///
+/// A 429 pauses the whole lane instead of this call alone, even if this call gives up. Other retries count against the
+/// lane's budget: a hundred, and one more for every five calls and every second.
 ///
 /// Dropping the future drops the attempt or the wait it is in.
-pub(crate) async fn run<T, F>(policy: RetryPolicy, mut attempt: impl FnMut() -> F) -> Result<(T, u32), Error>
+pub(crate) async fn run<T, F>(
+    policy: RetryPolicy,
+    lane: &Arc<Lane>,
+    tokens: u64,
+    mut attempt: impl FnMut() -> F,
+) -> Result<(T, u32, Admission), Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
+    let ticket = lane.ticket();
     let mut retries = 0;
     loop {
+        let admission = ticket.admission(tokens, policy.longest_retry_after).await?;
         let error = match attempt().await {
-            Ok(value) => return Ok((value, retries)),
+            Ok(value) => {
+                admission.succeed();
+                return Ok((value, retries, admission));
+            }
             Err(error) => error,
         };
-        let Some(wait) = policy.wait(&error, retries) else {
-            return Err(error.with_retries(retries));
-        };
-        tokio::time::sleep(wait).await;
+        let wait = policy.wait(&error, retries);
+        if error.kind() == ErrorKind::RateLimited {
+            let patient = RetryPolicy { max_retries: u32::MAX, ..policy };
+            if let Some(wait) = wait.or_else(|| patient.wait(&error, retries)) {
+                lane.pause(wait);
+            }
+            drop(admission);
+            if wait.is_none() {
+                return Err(error.with_retries(retries));
+            }
+        } else {
+            admission.succeed();
+            drop(admission);
+            match wait {
+                Some(wait) if lane.may_retry() => pause(wait).await?,
+                _ => return Err(error.with_retries(retries)),
+            }
+        }
         retries += 1;
+        tracing::debug!(retries, error.r#type = ?error.kind(), status = error.status(), "asks again");
     }
+}
+
+/// Waits by the caller's clock, if it has one.
+pub(crate) async fn pause(wait: Duration) -> Result<(), Error> {
+    if Handle::try_current().is_ok() {
+        tokio::time::sleep(wait).await;
+    } else {
+        background::sleep(wait)?.await;
+    }
+    Ok(())
 }
 
 /// What `retry-after-ms` or `retry-after` (seconds or an HTTP date) asks for. Zero, the past and
@@ -94,7 +137,7 @@ pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
 mod tests {
     use std::future::ready;
 
-    use reqwest::header::{HeaderName, HeaderValue};
+    use http::header::{HeaderName, HeaderValue};
     use tokio::time::Instant;
 
     use super::*;
@@ -110,7 +153,7 @@ mod tests {
     /// Runs attempts that all fail as told; yields the retries made and the time they took.
     async fn failing(policy: RetryPolicy, failure: impl Fn() -> Error) -> (u32, Duration) {
         let start = Instant::now();
-        let error = run::<(), _>(policy, || ready(Err(failure()))).await.unwrap_err();
+        let error = run::<(), _>(policy, &Arc::default(), 0, || ready(Err(failure()))).await.unwrap_err();
         (error.retries(), start.elapsed())
     }
 
@@ -155,11 +198,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_ends_the_retries() {
         let mut calls = 0;
-        let result = run(POLICY, || {
+        let lane = Arc::default();
+        let result = run(POLICY, &lane, 0, || {
             calls += 1;
             ready(if calls < 3 { Err(api_error(503, None)) } else { Ok(calls) })
         });
-        assert_eq!(result.await.unwrap(), (3, 2));
+        let (value, retries, _) = result.await.unwrap();
+        assert_eq!((value, retries), (3, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_have_a_budget() {
+        let lane = Arc::default();
+        let policy = RetryPolicy { max_retries: 1, random: || 1.0, ..POLICY };
+        let calls = (0..1_000).map(|_| run::<(), _>(policy, &lane, 0, || ready(Err(api_error(503, None)))));
+        let retried = futures::future::join_all(calls).await.into_iter().filter_map(Result::err);
+        let retried: u32 = retried.map(|error| error.retries()).sum();
+        // A hundred, and one for every five calls.
+        assert!((290..=300).contains(&retried), "{retried}");
+        // It comes back with time.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let error = run::<(), _>(policy, &lane, 0, || ready(Err(api_error(503, None)))).await.unwrap_err();
+        assert_eq!(error.retries(), 1);
     }
 
     #[test]

@@ -2,39 +2,52 @@
 //!
 //! Knows URLs, headers, time limits, retries and connections; knows no model parameters.
 
+pub(crate) mod background;
 mod base_url;
-mod client;
+mod exchange;
 mod frames;
 mod lines;
+pub(crate) mod pool;
 mod scrub;
 mod sse;
 mod stream_body;
 mod time_limits;
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Response, StatusCode, Url};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
+use url::Url;
 
+use self::background::within;
 pub(crate) use self::base_url::UrlText;
 use self::base_url::{host, join};
+use self::exchange::Answer;
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
+use self::pool::Origin;
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
 use crate::error::{ApiError, Error, Phase};
+use crate::limits::{self, Admission, Lane, SetLimits};
 use crate::provider::Provider;
 use crate::retry::{self, RetryPolicy};
 use crate::secret::Secret;
 
-/// Builds what the first call in the current tokio runtime would build: the HTTP client, with its TLS roots, some tens of
-/// milliseconds. For hosts that have a moment to spare before that; outside a runtime it does nothing.
+/// The longest answer that is read whole, in bytes. Answers of models are a thousand times shorter.
+const LONGEST_ANSWER: usize = 256 << 20;
+
+/// Builds what the first call of the process would build: the thread that drives connections, and TLS with the
+/// platform's roots, some tens of milliseconds. For hosts that have a moment to spare before that. To open connections
+/// ahead, use a class's own `warm_up`.
 pub fn warm_up() {
-    for url in ["https://api.openai.com", "http://127.0.0.1"] {
-        // A failure shows in the call that needs the client.
-        let _ = Url::parse(url).map(|url| client::for_current_runtime(&url));
-    }
+    // A failure shows in the call that needs it.
+    let _ = background::runtime();
+    let _ = pool::stats();
+    let _ = pool::prepare_tls();
 }
 
 /// A provider's server as one call uses it: all settings looked up and checked.
@@ -42,10 +55,13 @@ pub fn warm_up() {
 pub(crate) struct Endpoint {
     pub(crate) provider: Provider,
     pub(crate) base_url: Url,
+    /// Whether a server without TLS is known to speak HTTP/2.
+    pub(crate) http2_prior_knowledge: bool,
     pub(crate) headers: HeaderMap,
     /// What must not appear in errors.
     pub(crate) secrets: Vec<Secret>,
     pub(crate) limits: TimeLimits,
+    pub(crate) set_limits: SetLimits,
     pub(crate) retry: RetryPolicy,
 }
 
@@ -55,6 +71,8 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
     pub(crate) request_id: Option<String>,
     pub(crate) retries: u32,
+    /// The call's place among those that are under way, until it is settled.
+    pub(crate) admission: Option<Admission>,
 }
 
 impl Endpoint {
@@ -68,7 +86,21 @@ impl Endpoint {
         host(&self.base_url)
     }
 
-    /// Posts `body`, again if need be.
+    fn origin(&self) -> Origin {
+        Origin::new(&self.base_url, self.http2_prior_knowledge)
+    }
+
+    /// Opens up to `connections` connections before they are needed.
+    pub(crate) async fn warm_up(&self, connections: usize) -> Result<(), Error> {
+        pool::open_ahead(&self.origin(), connections).await.map_err(|error| error.with_provider(self.provider))
+    }
+
+    /// The line of this server's, key's and model's calls.
+    pub(crate) fn lane(&self, model: &str) -> Arc<Lane> {
+        limits::lane(self.base_url.as_str(), &self.secrets, model, self.set_limits)
+    }
+
+    /// Posts `body`, again if need be, when it is its turn. `tokens` is about how many it will use.
     ///
     /// # Cancel safety
     ///
@@ -79,78 +111,75 @@ impl Endpoint {
         path: &str,
         model: &'a str,
         body: &'a Value,
+        tokens: u64,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         let url = join(&self.base_url, path);
+        let lane = self.lane(model);
         Box::pin(async move {
-            client::check_runtime()?;
-            match retry::run(self.retry, || self.attempt(&url, body)).await {
-                Ok((reply, retries)) => Ok(Reply { retries, ..reply }),
+            let bytes = Bytes::from(body.to_string());
+            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane)).await {
+                Ok((reply, retries, admission)) => Ok(Reply { retries, admission: Some(admission), ..reply }),
                 Err(error) => Err(error.with_provider(self.provider).with_model(model)),
             }
         })
     }
 
     /// Posts `body` once and reads the whole answer.
-    async fn attempt(&self, url: &Url, body: &Value) -> Result<Reply, Error> {
+    async fn attempt(&self, url: &Url, body: &Value, bytes: &Bytes, lane: &Lane) -> Result<Reply, Error> {
         let mut phase = Phase::Waiting;
         let exchange = async {
-            let response = self.send(url, body.to_string()).await?;
+            let Answer { status, headers, body } = self.send(url, bytes).await?;
             phase = Phase::Reading;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let bytes = response.bytes().await;
-            Ok((status, headers, bytes.map_err(|error| self.broken(error, Phase::Reading))?))
+            let bytes = body.bytes(LONGEST_ANSWER).await;
+            Ok((status, headers, bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?))
         };
         let limit = self.limits.total;
-        let (status, headers, bytes) = match tokio::time::timeout(limit, exchange).await {
-            Ok(parts) => parts?,
-            Err(_) => return Err(Error::timeout(self.host(), limit, phase)),
+        let (status, headers, bytes) = match within(limit, exchange).await? {
+            Some(parts) => parts?,
+            None => return Err(Error::timeout(self.host(), limit, phase)),
         };
+        lane.observe(&headers);
         self.read(status, &headers, &bytes, body)
     }
 
     /// Posts `body` once and hands over the answer as it comes. An answer that reports an error is read to its end.
     ///
     /// The limit on the whole stream counts from here.
-    pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing) -> Result<Opened, Error> {
+    pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing, lane: &Lane) -> Result<Opened, Error> {
         let url = join(&self.base_url, path);
-        client::check_runtime()?;
         let limit = self.limits.total_of_stream;
-        let deadline = tokio::time::Instant::now() + limit;
+        let begun = Instant::now();
         let exchange = async {
-            let response = self.send(&url, body.to_string()).await?;
-            let (status, headers) = (response.status(), response.headers().clone());
+            let Answer { status, headers, body: answer } = self.send(&url, &Bytes::from(body.to_string())).await?;
+            lane.observe(&headers);
             let json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
             if status.is_success() && !(json && framing == Framing::ServerSentEvents) {
-                let body = StreamBody { response, host: self.host(), limits: self.limits, deadline };
+                let body = StreamBody { body: answer, host: self.host(), limits: self.limits, begun };
                 return Ok(Opened::Stream(body, request_id(&headers)));
             }
             // An error, or a server that does not stream.
-            let bytes = response.bytes().await.map_err(|error| self.broken(error, Phase::Reading))?;
+            let bytes = answer.bytes(LONGEST_ANSWER).await;
+            let bytes = bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?;
             self.read(status, &headers, &bytes, body).map(Opened::Whole)
         };
-        match tokio::time::timeout_at(deadline, exchange).await {
-            Ok(opened) => opened,
-            Err(_) => Err(Error::timeout(self.host(), limit, Phase::Waiting)),
+        match within(limit, exchange).await? {
+            Some(opened) => opened,
+            None => Err(Error::timeout(self.host(), limit, Phase::Waiting)),
         }
     }
 
     /// Sends a request, up to the head of its answer.
-    async fn send(&self, url: &Url, body: String) -> Result<Response, Error> {
-        let client = client::for_current_runtime(url)?;
-        let request = client.post(url.clone()).headers(self.headers.clone());
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
-        let sent = match self.limits.first_byte {
-            None => request.send().await,
-            Some(limit) => match tokio::time::timeout(limit, request.send()).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(Error::timeout(self.host(), limit, Phase::FirstByte)),
+    async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Error> {
+        let origin = self.origin();
+        let post = exchange::post(url, &origin, &self.headers, body);
+        let answer = match self.limits.first_byte {
+            None => post.await,
+            Some(limit) => match within(limit, post).await? {
+                Some(answer) => answer,
+                None => return Err(Error::timeout(self.host(), limit, Phase::FirstByte)),
             },
         };
-        sent.map_err(|error| self.broken(error, Phase::Waiting))
-    }
-
-    fn broken(&self, error: reqwest::Error, phase: Phase) -> Error {
-        Error::transport(error, self.host(), phase, TimeLimits::CONNECT)
+        answer.map_err(|failure| failure.into_error(self.host(), Phase::Waiting))
     }
 
     /// Makes an answer or an error of what came back.
@@ -161,7 +190,7 @@ impl Endpoint {
             match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
                 Ok(body) => match embedded_error(status.as_u16(), &body) {
                     None => {
-                        return Ok(Reply { body, request_id, retries: 0 });
+                        return Ok(Reply { body, request_id, retries: 0, admission: None });
                     }
                     Some(error) => error,
                 },

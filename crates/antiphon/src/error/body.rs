@@ -79,9 +79,10 @@ impl ApiError {
         }
         match self.status {
             401 => ErrorKind::Authentication,
+            // 498 is Groq's: no capacity in its flex tier.
             403 => ErrorKind::PermissionDenied,
             404 => ErrorKind::NotFound,
-            408 | 409 | 500.. => ErrorKind::Server,
+            408 | 409 | 498 | 500.. => ErrorKind::Server,
             429 => ErrorKind::RateLimited,
             400..=499 => ErrorKind::BadRequest,
             _ => ErrorKind::UnexpectedResponse,
@@ -92,7 +93,7 @@ impl ApiError {
         if self.is_quota() {
             return false;
         }
-        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 429 | 500..))
+        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 429 | 498 | 500..))
     }
 
     fn is_quota(&self) -> bool {

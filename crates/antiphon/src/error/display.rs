@@ -61,7 +61,7 @@ impl Error {
                 _ => None,
             },
             ErrorKind::UnexpectedResponse => Some("check that the base URL is that of an API".to_owned()),
-            ErrorKind::Runtime => Some("use `generate`, or await inside a tokio runtime".to_owned()),
+            ErrorKind::Runtime => Some("the operating system gave no thread for connections".to_owned()),
             _ => None,
         }
     }

@@ -35,7 +35,7 @@ pub enum ErrorKind {
     UnexpectedResponse,
     /// A blocking call was stopped before its answer came.
     Interrupted,
-    /// There is no tokio runtime to run on.
+    /// The operating system gave this crate no thread to run its connections on.
     Runtime,
 }
 
@@ -90,7 +90,7 @@ pub(crate) enum Kind {
     UnexpectedBody { status: u16, problem: String, request_id: Option<String> },
     #[error("blocking call was interrupted before its answer came")]
     Interrupted,
-    #[error("no tokio runtime to run on ({reason})")]
+    #[error("cannot start a runtime ({reason})")]
     NoRuntime { reason: String },
 }
 

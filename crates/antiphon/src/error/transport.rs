@@ -1,43 +1,45 @@
-//! Errors of the HTTP client, in this crate's words.
+//! Errors of connections, in this crate's words.
 
 use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
 use super::body::shorten;
-use super::{Error, Kind, Phase};
+use super::{BoxError, Error, Kind, Phase};
 
 impl Error {
-    /// An attempt that failed without a (whole) answer. `host` is all of the URL that is kept.
-    pub(crate) fn transport(error: reqwest::Error, host: String, phase: Phase, connect_timeout: Duration) -> Self {
-        let kind = if error.is_connect() && error.is_timeout() {
-            Kind::Timeout { host, limit: connect_timeout, phase: Phase::Connecting }
-        } else if error.is_connect() {
-            Kind::Connect { host, reason: reason(&error) }
-        } else {
-            Kind::Broken { host, reason: reason(&error), phase }
-        };
-        // URLs can hold passwords.
-        Self::new(kind).with_source(error.without_url())
+    /// No connection. `host` is all of the URL that is kept.
+    pub(crate) fn connect(host: String, error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        Self::new(Kind::Connect { host, reason: reason(&*error) }).with_source(error)
+    }
+
+    /// A connection that broke before the answer was complete.
+    pub(crate) fn broken(host: String, phase: Phase, error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        Self::new(Kind::Broken { host, reason: reason(&*error), phase }).with_source(error)
     }
 
     /// An attempt that was given up after `limit`.
     pub(crate) fn timeout(host: String, limit: Duration, phase: Phase) -> Self {
         Self::new(Kind::Timeout { host, limit, phase })
     }
-
-    /// The HTTP client could not be built, for example for want of root certificates.
-    pub(crate) fn no_client(error: reqwest::Error, host: String) -> Self {
-        Self::new(Kind::Connect { host, reason: reason(&error) }).with_source(error.without_url())
-    }
 }
 
 /// The deepest cause in a few words.
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_dns() {
+fn reason(error: &(dyn StdError + Send + Sync + 'static)) -> String {
+    let causes = || {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+        std::iter::from_fn(move || {
+            let cause = next?;
+            next = cause.source();
+            Some(cause)
+        })
+    };
+    if causes().any(|cause| cause.to_string() == "dns error") {
         return "host name not found".to_owned();
     }
-    let known = causes(error).find_map(|cause| match cause.downcast_ref::<io::Error>()?.kind() {
+    let known = causes().find_map(|cause| match io_kind(cause)? {
         io::ErrorKind::ConnectionRefused => Some("connection refused"),
         io::ErrorKind::ConnectionReset => Some("connection reset"),
         io::ErrorKind::ConnectionAborted => Some("connection aborted"),
@@ -48,16 +50,15 @@ fn reason(error: &reqwest::Error) -> String {
         _ => None,
     });
     known.map_or_else(
-        || causes(error).last().map_or_else(String::new, |it| shorten(&it.to_string(), 120)),
+        || causes().last().map_or_else(String::new, |cause| shorten(&cause.to_string(), 120)),
         str::to_owned,
     )
 }
 
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
+/// h2 hands out what the socket said, but not as a cause.
+fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        return error.get_io().map(io::Error::kind);
+    }
+    Some(cause.downcast_ref::<io::Error>()?.kind())
 }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use self::messages::Messages;
 use super::Provider;
 use super::call::{Job, Plan};
+use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
-use super::methods::{connection_setters, llm_methods};
+use super::methods::connection_setters;
 use super::options::{check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
@@ -133,6 +134,10 @@ impl Anthropic {
     pub fn top_k(mut self, tokens: u32) -> Self {
         self.options.top_k = Some(tokens);
         self
+    }
+
+    fn asks_for_equal_answers(&self) -> bool {
+        self.options.temperature == Some(0.0)
     }
 
     /// Looks up and checks all that a call needs.

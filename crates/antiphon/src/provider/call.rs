@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::{join_all, try_join_all};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::connection::Connection;
 use super::refused::{self, Repaired};
@@ -13,6 +14,7 @@ use crate::callbacks::{CallInfo, Callbacks};
 use crate::error::{Error, ErrorKind};
 use crate::prompt::Prompt;
 use crate::result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
+use crate::telemetry;
 use crate::transport::Endpoint;
 
 /// What a server refuses that takes one prompt at a time; no option has this name.
@@ -97,6 +99,13 @@ impl Plan {
 
     /// The first failure of any request drops the others.
     pub(crate) async fn run(&self) -> Result<LlmResult, Error> {
+        let span = telemetry::span(self, false);
+        let result = self.run_all().instrument(span.clone()).await;
+        telemetry::end(&span, result.as_ref());
+        result
+    }
+
+    async fn run_all(&self) -> Result<LlmResult, Error> {
         let info = CallInfo::new(self, false);
         info.start(self);
         let parts = match &self.endpoint {
@@ -119,6 +128,15 @@ impl Plan {
 
     /// Every request runs to its end.
     pub(crate) async fn run_each(&self) -> PromptResults {
+        let span = telemetry::span(self, false);
+        let results = self.run_to_the_end().instrument(span.clone()).await;
+        if !span.is_disabled() {
+            telemetry::end(&span, results.clone().into_result().as_ref());
+        }
+        results
+    }
+
+    async fn run_to_the_end(&self) -> PromptResults {
         let info = CallInfo::new(self, false);
         info.start(self);
         let parts = match &self.endpoint {
@@ -156,8 +174,12 @@ impl Plan {
     }
 
     async fn request(&self, endpoint: &Endpoint, body: &Body, prompts: usize) -> Result<Answer, Error> {
-        let repaired = refused::post(endpoint, self.wire.path(), &self.model, body).await?;
-        self.read(&repaired, prompts).map_err(|error| error.with_provider(endpoint.provider).with_model(&self.model))
+        let mut repaired = refused::post(endpoint, self.wire.path(), &self.model, body).await?;
+        let answer = self.read(&repaired, prompts);
+        if let (Some(admission), Ok(answer)) = (repaired.reply.admission.take(), &answer) {
+            admission.settle(answer.usage.total_tokens);
+        }
+        answer.map_err(|error| error.with_provider(endpoint.provider).with_model(&self.model))
     }
 
     /// Reads an answer and notes on its generations what is known of the request.

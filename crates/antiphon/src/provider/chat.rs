@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::Provider;
 use super::completions::{DONE, Ending, usage};
 use super::options::Options;
 use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
@@ -18,17 +19,26 @@ pub(super) const DEFAULT_MODEL: &str = "gpt-6-luna";
 
 /// The endpoint's language.
 #[derive(Debug)]
-pub(super) struct Chat;
+pub(super) struct Chat {
+    /// Whether a stream's usage has to be asked for; Mistral sends it anyway and refuses to be asked.
+    pub(super) asks_for_usage: bool,
+}
+
+impl Chat {
+    /// As OpenAI speaks it.
+    pub(super) const PLAIN: Self = Self { asks_for_usage: true };
+}
 
 /// A request for one conversation.
 pub(super) fn body(endpoint: &Endpoint, options: &Options, model: &str, messages: &[Message]) -> Body {
     let mut body = options.to_wire(model);
     if let Some(max_tokens) = options.max_tokens {
         // OpenAI's reasoning models know only the new name, other servers often only the old.
-        let key = if endpoint.is_providers_own() { "max_completion_tokens" } else { "max_tokens" };
+        let own = endpoint.provider == Provider::OpenAi && endpoint.is_providers_own();
+        let key = if own { "max_completion_tokens" } else { "max_tokens" };
         body.insert(key.to_owned(), max_tokens.into());
     }
-    if options.model.is_none() && endpoint.is_providers_own() {
+    if options.model.is_none() && endpoint.provider == Provider::OpenAi && endpoint.is_providers_own() {
         // Without this the default model reasons, refuses `temperature` and spends `max_tokens` on
         // thoughts.
         body.insert("reasoning_effort".to_owned(), "none".into());
@@ -72,7 +82,9 @@ impl Wire for Chat {
 
     fn ask_for_stream(&self, body: &mut Body) {
         body.insert("stream".to_owned(), true.into());
-        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+        if self.asks_for_usage {
+            body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+        }
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

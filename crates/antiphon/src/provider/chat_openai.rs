@@ -2,9 +2,10 @@
 
 use super::Provider;
 use super::call::{Job, Plan};
+use super::call_methods::llm_methods;
 use super::chat::{self, Chat};
 use super::connection::Connection;
-use super::methods::{connection_setters, llm_methods, openai_setters, organization_setters, system_setter};
+use super::methods::{connection_setters, openai_setters, organization_setters, system_setter};
 use super::options::Options;
 use crate::env_vars;
 use crate::error::Error;
@@ -59,6 +60,10 @@ impl ChatOpenAI {
     openai_setters!(options);
     system_setter!(options);
 
+    pub(super) fn asks_for_equal_answers(&self) -> bool {
+        self.options.temperature == Some(0.0) || self.options.seed.is_some()
+    }
+
     /// Looks up and checks all that a call needs.
     pub(super) fn plan(&self, prompts: Vec<Prompt>, is_stream: bool) -> Result<Plan, Error> {
         self.options.check(is_stream)?;
@@ -72,7 +77,7 @@ impl ChatOpenAI {
             jobs.map(|(i, messages)| Job::single(i, chat::body(endpoint, &self.options, &model, messages))).collect()
         });
         let n = self.options.n as usize;
-        Ok(Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Chat, model, prompts) })
+        Ok(Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Chat::PLAIN, model, prompts) })
     }
 }
 

@@ -60,6 +60,10 @@ impl Wire for Completions {
         "/completions"
     }
 
+    fn operation(&self) -> &'static str {
+        "text_completion"
+    }
+
     /// Sorts the choices by their index and deals them out to the prompts.
     fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String> {
         let mut choices: Vec<&Value> = body["choices"].as_array().ok_or("has no `choices`")?.iter().collect();

@@ -4,13 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use futures::future::BoxFuture;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::Provider;
+use super::options::check_positive;
 use crate::callbacks::Callbacks;
 use crate::env_vars::{self, Env, EnvVars};
 use crate::error::Error;
+use crate::limits::SetLimits;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 use crate::transport::{Endpoint, TimeLimits, UrlText};
@@ -34,6 +37,10 @@ pub(crate) struct Connection {
     pub(crate) first_byte_timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) restart_streams: bool,
+    pub(crate) http2_prior_knowledge: bool,
+    pub(crate) set_limits: SetLimits,
+    /// Further headers, whose values may be secret.
+    pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) callbacks: Vec<Arc<dyn Callbacks>>,
 }
 
@@ -50,6 +57,9 @@ impl fmt::Debug for Connection {
             .field("first_byte_timeout", &self.first_byte_timeout)
             .field("idle_timeout", &self.idle_timeout)
             .field("restart_streams", &self.restart_streams)
+            .field("http2_prior_knowledge", &self.http2_prior_knowledge)
+            .field("set_limits", &self.set_limits)
+            .field("headers", &self.headers)
             .field("callbacks", &self.callbacks.len())
             .finish()
     }
@@ -68,6 +78,9 @@ impl Connection {
             first_byte_timeout: None,
             idle_timeout: None,
             restart_streams: false,
+            http2_prior_knowledge: false,
+            set_limits: SetLimits::default(),
+            headers: Vec::new(),
             callbacks: Vec::new(),
         }
     }
@@ -75,16 +88,22 @@ impl Connection {
     /// Looks everything up and checks it.
     pub(crate) fn endpoint(&self, env: Env<'_>) -> Result<Endpoint, Error> {
         let limits = self.limits()?;
+        check_positive("requests_per_minute", self.set_limits.requests_per_minute)?;
+        check_positive("tokens_per_minute", self.set_limits.tokens_per_minute)?;
         let longest_retry_after = match self.provider {
             Provider::Anthropic => Duration::from_mins(1),
-            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => Duration::from_mins(2),
+            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer | Provider::Compatible(_) => {
+                Duration::from_mins(2)
+            }
         };
         let mut endpoint = Endpoint {
             provider: self.provider,
             base_url: self.base_url(env)?,
+            http2_prior_knowledge: self.http2_prior_knowledge,
             headers: HeaderMap::new(),
             secrets: Vec::new(),
             limits,
+            set_limits: self.set_limits,
             retry: RetryPolicy { max_retries: self.max_retries, longest_retry_after, random: rand::random },
         };
         match self.provider {
@@ -93,8 +112,21 @@ impl Connection {
             Provider::Ollama => self.add_bearer(&mut endpoint, env, EnvVars::OLLAMA_API_KEY)?,
             // Its key goes into the body.
             Provider::PromptLayer => {}
+            Provider::Compatible(_) => self.add_bearer(&mut endpoint, env, self.provider.key_variable())?,
+        }
+        for (name, value) in &self.headers {
+            let parsed = HeaderName::try_from(name.as_str());
+            let parsed = parsed.map_err(|_| Error::invalid_setting("header", "has a name that cannot be sent"))?;
+            endpoint.headers.insert(parsed, header_value("header", value.expose())?);
+            endpoint.secrets.push(value.clone());
         }
         Ok(endpoint)
+    }
+
+    /// Opens connections before they are needed.
+    pub(crate) fn warm_up(&self, connections: usize) -> BoxFuture<'static, Result<(), Error>> {
+        let endpoint = self.endpoint(&env_vars::process);
+        Box::pin(async move { endpoint?.warm_up(connections).await })
     }
 
     fn limits(&self) -> Result<TimeLimits, Error> {
@@ -121,6 +153,7 @@ impl Connection {
             Provider::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
             Provider::Ollama => &[EnvVars::OLLAMA_HOST],
             Provider::PromptLayer => &[EnvVars::PROMPTLAYER_BASE_URL],
+            Provider::Compatible(_) => &[],
         };
         if let Some(url) = &self.base_url {
             url.parse("base_url")

@@ -19,7 +19,11 @@ macro_rules! connection_setters {
             self
         }
 
-        /// Sends a request up to this many times again if that may help. Default: 2.
+        /// Sends a request up to this many times again if that may help: after a broken connection, a timeout, or the
+        /// statuses 408, 409, 429 and 5xx, unless the provider says otherwise (`x-should-retry`); never when the account
+        /// has no credit left. It waits as long as the provider asks (`retry-after-ms`, `Retry-After`), or half a second,
+        /// doubled each time up to 8 seconds, less up to a quarter by chance. A 429 holds back all calls to the same
+        /// server with the same key and model. Default: 2.
         pub fn max_retries(mut self, retries: u32) -> Self {
             self.$($field).+.max_retries = retries;
             self
@@ -52,6 +56,49 @@ macro_rules! connection_setters {
         /// [`StreamEvent::Restart`](crate::StreamEvent::Restart), and is billed again. Default: no.
         pub fn restart_streams(mut self, wanted: bool) -> Self {
             self.$($field).+.restart_streams = wanted;
+            self
+        }
+
+        /// Whether a server at an `http://` URL is spoken to in HTTP/2. Servers behind `https://` say themselves what
+        /// they speak. Default: no.
+        pub fn http2_prior_knowledge(mut self, known: bool) -> Self {
+            self.$($field).+.http2_prior_knowledge = known;
+            self
+        }
+
+        /// Opens up to `connections` connections to the server, so that the first calls need not; over HTTP/2 one is
+        /// enough for any number. They are closed again when nothing uses them for a while.
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate`](Self::agenerate), before the first request.
+        pub fn warm_up(
+            &self,
+            connections: usize,
+        ) -> futures::future::BoxFuture<'static, Result<(), crate::Error>> {
+            self.$($field).+.warm_up(connections)
+        }
+
+        /// Sends at most this many requests in any 60 seconds, together with all other calls of this process to the same
+        /// server with the same key and model. Calls beyond it wait, first come, first served. Default: no limit but
+        /// what the provider reports in its rate limit headers.
+        pub fn requests_per_minute(mut self, requests: u32) -> Self {
+            self.$($field).+.set_limits.requests_per_minute = Some(requests);
+            self
+        }
+
+        /// Uses at most this many tokens in any 60 seconds, counted as [`requests_per_minute`](Self::requests_per_minute)
+        /// counts. Before a call they are estimated: one for every four bytes of text, and all of `max_tokens`; after it
+        /// the provider's own count replaces the estimate.
+        pub fn tokens_per_minute(mut self, tokens: u32) -> Self {
+            self.$($field).+.set_limits.tokens_per_minute = Some(tokens);
+            self
+        }
+
+        /// Sends this header with each request, for example `anthropic-beta`, or `X-Title` for `OpenRouter`. It replaces
+        /// one of the same name.
+        pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.$($field).+.headers.push((name.into(), crate::secret::Secret::new(value)));
             self
         }
 
@@ -160,211 +207,4 @@ macro_rules! system_setter {
     };
 }
 
-/// The methods of every model over its implementation of [`Llm`](crate::Llm), for an `impl` block of its own.
-macro_rules! call_methods {
-    () => {
-        /// Answers `prompts`; await the future to get the result.
-        ///
-        /// Settings are looked up and checked now; nothing is sent before the future is polled. The
-        /// future borrows nothing, so it can be spawned. An empty list gives an empty result
-        /// without a request.
-        ///
-        /// # Errors
-        ///
-        /// The first failure of any request, after its retries; the call's other requests are then
-        /// dropped. See [`ErrorKind`](crate::ErrorKind) for the causes.
-        ///
-        /// # Cancel safety
-        ///
-        /// Dropping the future drops its requests and closes their connections. What the provider
-        /// had begun by then is lost, and may be billed.
-        pub fn agenerate<P>(
-            &self,
-            prompts: P,
-        ) -> futures::future::BoxFuture<'static, Result<crate::LlmResult, crate::Error>>
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt>,
-        {
-            let prompts = prompts.into_iter().map(Into::into).collect();
-            crate::Llm::call(self, prompts, crate::CallStyle::Async)
-        }
-
-        /// Answers `prompts` as [`agenerate`](Self::agenerate) does, but lets every request run to its end and keeps
-        /// what succeeded.
-        ///
-        /// # Errors
-        ///
-        /// Settings or prompts that are refused before anything is sent. Failures of requests are in the result.
-        ///
-        /// # Cancel safety
-        ///
-        /// As [`agenerate`](Self::agenerate).
-        pub fn agenerate_each<P>(
-            &self,
-            prompts: P,
-        ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>>
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt>,
-        {
-            let prompts = prompts.into_iter().map(Into::into).collect();
-            crate::Llm::call_each(self, prompts, crate::CallStyle::Async)
-        }
-
-        /// Answers `prompt` while the answer is written. Await the future to get the stream, which is there when its
-        /// first event is.
-        ///
-        /// # Errors
-        ///
-        /// As [`agenerate`](Self::agenerate), up to the first event; what goes wrong later is an item of the stream.
-        /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if more than one answer is asked for (`n`).
-        ///
-        /// # Cancel safety
-        ///
-        /// Dropping the future or the stream closes the connection.
-        pub fn astream(
-            &self,
-            prompt: impl Into<crate::Prompt>,
-        ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
-            crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Async)
-        }
-
-        /// Answers any number of prompts, a bounded number of them at a time; see [`Batch`](crate::Batch).
-        pub fn abatch<P>(&self, prompts: P) -> crate::Batch
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt> + 'static,
-            P::IntoIter: Send + 'static,
-        {
-            crate::Batch::new(crate::Llm::shared(self), Box::new(prompts.into_iter().map(Into::into)))
-        }
-
-        /// Answers prompts that come one by one; see [`Batch`](crate::Batch).
-        pub fn abatch_stream<S>(&self, prompts: S) -> crate::Batch
-        where
-            S: futures::Stream + Send + 'static,
-            S::Item: Into<crate::Prompt>,
-        {
-            use futures::StreamExt as _;
-            crate::Batch::from_stream(crate::Llm::shared(self), prompts.map(Into::into).boxed())
-        }
-
-        /// Answers `prompts` and blocks until the result is there, in or outside of a runtime; see
-        /// [`blocking`](crate::blocking).
-        ///
-        /// # Errors
-        ///
-        /// As [`agenerate`](Self::agenerate).
-        ///
-        /// # Panics
-        ///
-        /// Inside a [`tokio::task::LocalSet`] of a multi-thread runtime, where tokio forbids
-        /// blocking.
-        pub fn generate<P>(&self, prompts: P) -> Result<crate::LlmResult, crate::Error>
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt>,
-        {
-            let prompts = prompts.into_iter().map(Into::into).collect();
-            crate::blocking::wait(crate::Llm::call(self, prompts, crate::CallStyle::Blocking))
-        }
-
-        /// Does what [`agenerate_each`](Self::agenerate_each) does, and blocks.
-        ///
-        /// # Errors
-        ///
-        /// As [`agenerate_each`](Self::agenerate_each).
-        ///
-        /// # Panics
-        ///
-        /// As [`generate`](Self::generate).
-        pub fn generate_each<P>(&self, prompts: P) -> Result<crate::PromptResults, crate::Error>
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt>,
-        {
-            let prompts = prompts.into_iter().map(Into::into).collect();
-            crate::blocking::wait(crate::Llm::call_each(self, prompts, crate::CallStyle::Blocking))
-        }
-
-        /// Does what [`astream`](Self::astream) does, and blocks; the iterator blocks for each event.
-        ///
-        /// # Errors
-        ///
-        /// As [`astream`](Self::astream).
-        ///
-        /// # Panics
-        ///
-        /// As [`generate`](Self::generate).
-        pub fn stream(
-            &self,
-            prompt: impl Into<crate::Prompt>,
-        ) -> Result<crate::blocking::Blocking<crate::LlmStream>, crate::Error> {
-            let stream =
-                crate::blocking::wait(crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Blocking))?;
-            Ok(crate::blocking::Blocking::new(stream))
-        }
-
-        /// Does what [`abatch`](Self::abatch) does; the iterator blocks for each answer.
-        pub fn batch<P>(&self, prompts: P) -> crate::blocking::Blocking<crate::Batch>
-        where
-            P: IntoIterator,
-            P::Item: Into<crate::Prompt> + 'static,
-            P::IntoIter: Send + 'static,
-        {
-            crate::blocking::Blocking::new(self.abatch(prompts).blocking())
-        }
-    };
-}
-
-/// [`Llm`](crate::Llm) and the methods that go with it, for a class with a `plan(Vec<Prompt>, is_stream: bool)`.
-macro_rules! llm_methods {
-    ($class:ident) => {
-        impl $class {
-            crate::provider::methods::call_methods!();
-        }
-
-        impl crate::Llm for $class {
-            fn call(
-                &self,
-                prompts: Vec<crate::Prompt>,
-                _style: crate::CallStyle,
-            ) -> futures::future::BoxFuture<'static, Result<crate::LlmResult, crate::Error>> {
-                match self.plan(prompts, false) {
-                    Ok(plan) => Box::pin(async move { plan.run().await }),
-                    Err(error) => Box::pin(std::future::ready(Err(error))),
-                }
-            }
-
-            fn call_each(
-                &self,
-                prompts: Vec<crate::Prompt>,
-                _style: crate::CallStyle,
-            ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>> {
-                match self.plan(prompts, false) {
-                    Ok(plan) => Box::pin(async move { Ok(plan.run_each().await) }),
-                    Err(error) => Box::pin(std::future::ready(Err(error))),
-                }
-            }
-
-            fn open_stream(
-                &self,
-                prompt: crate::Prompt,
-                _style: crate::CallStyle,
-            ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
-                match self.plan(vec![prompt], true) {
-                    Ok(plan) => crate::stream::open(plan),
-                    Err(error) => Box::pin(std::future::ready(Err(error))),
-                }
-            }
-
-            fn shared(&self) -> std::sync::Arc<dyn crate::Llm> {
-                std::sync::Arc::new(self.clone())
-            }
-        }
-    };
-}
-
-pub(crate) use call_methods;
-pub(super) use {connection_setters, llm_methods, openai_setters, organization_setters, system_setter};
+pub(super) use {connection_setters, openai_setters, organization_setters, system_setter};

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use self::chat::OllamaChat;
 use super::Provider;
 use super::call::{Job, Plan};
+use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
-use super::methods::{connection_setters, llm_methods};
+use super::methods::connection_setters;
 use super::options::{check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
@@ -147,6 +148,10 @@ impl Ollama {
     pub fn think(mut self, wanted: bool) -> Self {
         self.options.think = Some(wanted);
         self
+    }
+
+    fn asks_for_equal_answers(&self) -> bool {
+        self.options.temperature == Some(0.0) || self.options.seed.is_some()
     }
 
     /// Looks up and checks all that a call needs.

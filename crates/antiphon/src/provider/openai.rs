@@ -2,10 +2,11 @@
 
 use super::Provider;
 use super::call::{Job, Plan};
+use super::call_methods::llm_methods;
 use super::chat::{self, Chat};
 use super::completions::{self, Completions};
 use super::connection::Connection;
-use super::methods::{connection_setters, llm_methods, openai_setters, organization_setters};
+use super::methods::{connection_setters, openai_setters, organization_setters};
 use super::options::Options;
 use crate::env_vars;
 use crate::error::Error;
@@ -72,6 +73,10 @@ impl OpenAI {
         self
     }
 
+    pub(super) fn asks_for_equal_answers(&self) -> bool {
+        self.options.temperature == Some(0.0) || self.options.seed.is_some()
+    }
+
     /// Looks up and checks all that a call needs.
     pub(super) fn plan(&self, prompts: Vec<Prompt>, is_stream: bool) -> Result<Plan, Error> {
         let options = &self.options;
@@ -92,7 +97,7 @@ impl OpenAI {
                     Job::single(index, chat::body(server, options, &model, &[Message::user(text)]))
                 });
                 let (jobs, dropped) = (jobs.collect(), chat::dropped(options));
-                Plan { n, jobs, dropped, ..Plan::new(&self.connection, endpoint, &Chat, model, prompts) }
+                Plan { n, jobs, dropped, ..Plan::new(&self.connection, endpoint, &Chat::PLAIN, model, prompts) }
             }
             _ => {
                 let jobs = completions::jobs(options, &model, &texts);

@@ -15,7 +15,7 @@ use crate::error::{ApiError, Error};
 use crate::llm::CallStyle;
 use crate::result::LlmOutput;
 use crate::secret::Secret;
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, background};
 
 const PATH: &str = "/track-request";
 
@@ -100,7 +100,10 @@ impl Log {
         span: Span,
     ) -> Vec<((usize, usize), Value)> {
         if !self.return_id {
-            tokio::spawn(async move { self.post_all(&entries, &kwargs, span).await });
+            // Not on the caller's runtime, which may end before the log is written.
+            if let Ok(runtime) = background::runtime() {
+                runtime.spawn(async move { self.post_all(&entries, &kwargs, span).await });
+            }
             return Vec::new();
         }
         let ids = self.post_all(&entries, &kwargs, span).await;
@@ -133,7 +136,7 @@ impl Log {
         });
         let model = kwargs.get("model_name").or_else(|| kwargs.get("model"));
         let model = model.and_then(Value::as_str).unwrap_or_default();
-        let reply = self.endpoint.post(PATH, model, &body).await?;
+        let reply = self.endpoint.post(PATH, model, &body, 0).await?;
         if reply.body["success"] == false {
             let error = ApiError::from_json(200, &reply.body);
             let error = self.endpoint.refusal(error, &body);

@@ -132,7 +132,7 @@ fn note(generations: Option<&mut Vec<Generation>>, j: usize, id: Value) {
 macro_rules! logged_methods {
     ($class:ident) => {
         impl $class {
-            crate::provider::methods::call_methods!();
+            crate::provider::call_methods::call_methods!();
         }
 
         impl crate::Llm for $class {
@@ -171,6 +171,10 @@ macro_rules! logged_methods {
 
             fn shared(&self) -> std::sync::Arc<dyn crate::Llm> {
                 std::sync::Arc::new(self.clone())
+            }
+
+            fn is_deterministic(&self) -> bool {
+                self.asks_for_equal_answers()
             }
         }
     };

@@ -29,7 +29,7 @@ macro_rules! promptlayer_setters {
 
         /// Whether the call waits for the log, to put its `pl_request_id` into
         /// [`generation_info`](crate::Generation::generation_info). Default: no; the log is then
-        /// written in the background, and lost if the runtime ends first.
+        /// written in the background, and lost if the process ends first.
         pub fn return_pl_id(mut self, wanted: bool) -> Self {
             self.log.return_id = wanted;
             self
@@ -98,6 +98,10 @@ impl PromptLayerOpenAI {
         self
     }
 
+    fn asks_for_equal_answers(&self) -> bool {
+        self.llm.asks_for_equal_answers()
+    }
+
     fn logged(&self, prompts: Vec<Prompt>, is_stream: bool, style: CallStyle) -> Result<Logged, Error> {
         let plan = self.llm.plan(prompts, is_stream)?;
         let kwargs = completion_kwargs(&self.llm.options, &self.llm.connection, &plan.model);
@@ -141,6 +145,10 @@ impl PromptLayerChatOpenAI {
     openai_setters!(llm.options);
     promptlayer_setters!();
     system_setter!(llm.options);
+
+    fn asks_for_equal_answers(&self) -> bool {
+        self.llm.asks_for_equal_answers()
+    }
 
     fn logged(&self, prompts: Vec<Prompt>, is_stream: bool, style: CallStyle) -> Result<Logged, Error> {
         let plan = self.llm.plan(prompts, is_stream)?;

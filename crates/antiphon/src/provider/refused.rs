@@ -11,6 +11,7 @@ use once_cell::sync::Lazy;
 use serde_json::{Map, Value};
 
 use super::Provider;
+use super::wire::estimate;
 use crate::error::Error;
 use crate::result::Generation;
 use crate::transport::{Endpoint, Reply};
@@ -66,7 +67,7 @@ pub(crate) async fn post(
     body: &Map<String, Value>,
 ) -> Result<Repaired, Error> {
     repairing(endpoint, model, body, |sent, dropped| async move {
-        let reply = endpoint.post(path, model, &sent).await?;
+        let reply = endpoint.post(path, model, &sent, estimate(&sent)).await?;
         Ok(Repaired { reply, dropped })
     })
     .await
@@ -141,7 +142,7 @@ fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<
                 .any(|words| message.contains(words));
             ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && is_sent(it))?
         }
-        Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => {
+        Provider::OpenAi | Provider::Ollama | Provider::PromptLayer | Provider::Compatible(_) => {
             let refused = matches!(error.code()?, "unsupported_parameter" | "unsupported_value");
             error.param().filter(|_| refused)?
         }

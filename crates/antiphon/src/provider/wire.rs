@@ -17,6 +17,11 @@ pub(crate) trait Wire: Debug + Send + Sync {
     /// The endpoint, after the base URL.
     fn path(&self) -> &'static str;
 
+    /// What OpenTelemetry calls it (`gen_ai.operation.name`).
+    fn operation(&self) -> &'static str {
+        "chat"
+    }
+
     /// Reads an answer to `prompts` prompts in one request, of `n` completions each.
     ///
     /// # Errors
@@ -79,6 +84,26 @@ pub(crate) enum StreamFault {
     Api(Box<ApiError>),
     /// It makes no sense, to follow "the answer ".
     Unexpected(String),
+}
+
+/// About how many tokens a request will use: a token for every four bytes of it, and all that it allows as output.
+pub(crate) fn estimate(body: &Value) -> u64 {
+    let count = |value: &Value| value.as_u64();
+    let limits = [&body["max_completion_tokens"], &body["max_tokens"], &body["options"]["num_predict"]];
+    let output = limits.into_iter().find_map(count).unwrap_or(0);
+    let prompts = body["prompt"].as_array().map_or(1, Vec::len) as u64;
+    let answers = count(&body["n"]).unwrap_or(1).saturating_mul(prompts);
+    (texts(body) / 4).saturating_add(output.saturating_mul(answers))
+}
+
+/// The length of all texts.
+fn texts(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64,
+        Value::Array(items) => items.iter().map(texts).sum(),
+        Value::Object(fields) => fields.values().map(texts).sum(),
+        _ => 0,
+    }
 }
 
 /// Reads a frame's JSON.

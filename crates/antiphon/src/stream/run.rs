@@ -1,32 +1,40 @@
 //! Runs a stream: opened with retries, read as far as its reader asks.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, stream};
 use serde_json::Value;
+use tracing::{Instrument as _, Span};
 
 use super::{LlmStream, StreamEvent};
 use crate::callbacks::CallInfo;
 use crate::error::Error;
-use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, repairing};
+use crate::limits::Lane;
+use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, estimate, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
 use crate::retry;
+use crate::telemetry;
 use crate::transport::{Endpoint, FrameParser, Opened, Reply, StreamBody};
 
 /// Opens the plan's one request as a stream.
 pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
     async move {
         let info = CallInfo::new(&plan, true);
+        let span = telemetry::span(&plan, true);
         info.start(&plan);
-        match Answer::open(&plan).await {
+        let begun = Instant::now();
+        match Answer::open(&plan).instrument(span.clone()).await {
             Ok(answer) => {
+                telemetry::first_chunk(&span, begun.elapsed());
                 let restarts = if plan.restart_streams { plan.max_retries() } else { 0 };
-                let running = Running { plan, info, answer, restarts };
+                let running = Running { plan, info, span, answer, restarts };
                 Ok(LlmStream::new(stream::unfold(Some(Box::new(running)), Running::step)))
             }
             Err(error) => {
                 info.end(&plan, Err(&error));
+                telemetry::end(&span, Err(&error));
                 Err(error)
             }
         }
@@ -38,6 +46,7 @@ pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
 struct Running {
     plan: Plan,
     info: CallInfo,
+    span: Span,
     answer: Answer,
     /// How often it may still begin anew.
     restarts: u32,
@@ -51,6 +60,7 @@ impl Running {
         match running.next().await {
             Ok(StreamEvent::End(result)) => {
                 running.info.end(&running.plan, Ok(&result));
+                telemetry::end(&running.span, Ok(&result));
                 Some((Ok(StreamEvent::End(result)), None))
             }
             Ok(event) => {
@@ -61,6 +71,7 @@ impl Running {
             }
             Err(error) => {
                 running.info.end(&running.plan, Err(&error));
+                telemetry::end(&running.span, Err(&error));
                 Some((Err(error), None))
             }
         }
@@ -108,7 +119,10 @@ impl Answer {
         let mut body = job.body.clone();
         plan.wire.ask_for_stream(&mut body);
         let opened = repairing(endpoint, &plan.model, &body, |sent, dropped| async move {
-            let (mut answer, retries) = retry::run(endpoint.retry, || Self::attempt(plan, endpoint, &sent)).await?;
+            let lane = endpoint.lane(&plan.model);
+            let attempt = || Self::attempt(plan, endpoint, &sent, &lane);
+            let (mut answer, retries, admission) = retry::run(endpoint.retry, &lane, estimate(&sent), attempt).await?;
+            answer.facts.reply.admission = Some(admission);
             answer.facts.reply.retries = retries;
             answer.facts.dropped = dropped;
             Ok(answer)
@@ -116,14 +130,14 @@ impl Answer {
         opened.await.map_err(|error| error.with_provider(endpoint.provider).with_model(&plan.model))
     }
 
-    async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value) -> Result<Self, Error> {
+    async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value, lane: &Lane) -> Result<Self, Error> {
         let framing = plan.wire.framing();
-        match endpoint.open(plan.wire.path(), sent, framing).await? {
+        match endpoint.open(plan.wire.path(), sent, framing, lane).await? {
             Opened::Whole(reply) => Self::whole(plan, reply),
             Opened::Stream(body, request_id) => {
                 let (parser, reader) = (FrameParser::new(framing), plan.wire.stream_reader());
                 let source = Source { body, parser, reader, sent: sent.clone(), batch: Vec::new() };
-                let reply = Reply { body: Value::Null, request_id, retries: 0 };
+                let reply = Reply { body: Value::Null, request_id, retries: 0, admission: None };
                 let mut answer = Self::new(Some(source), reply);
                 answer.fill(endpoint).await?;
                 Ok(answer)
@@ -228,6 +242,9 @@ impl Answer {
     async fn end(&mut self, plan: &Plan) -> LlmResult {
         if let Some(source) = self.source.take() {
             source.body.finish().await;
+        }
+        if let Some(admission) = self.facts.reply.admission.take() {
+            admission.settle(self.usage.total_tokens);
         }
         let mut generation = std::mem::replace(&mut self.generation, Generation::new(""));
         if !self.reasoning.is_empty() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use reqwest::Url;
+use url::Url;
 
 use crate::error::Error;
 
@@ -14,6 +14,11 @@ pub(crate) struct UrlText(String);
 impl UrlText {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The URL with what may be secret in it.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.trim()
     }
 
     /// Checks the URL; `setting` names it in an error.

@@ -19,7 +19,8 @@ pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
         }
     }
     for prompt in prompts(sent) {
-        if prompt.len() >= SHORTEST_PROMPT {
+        // What is longer than the text is not in it, and costs much to look for.
+        if prompt.len() >= SHORTEST_PROMPT && prompt.trim().len() <= text.len() {
             replace(text, prompt, "[prompt]");
             // As a server may have printed it.
             replace(text, prompt.trim(), "[prompt]");

@@ -1,11 +1,11 @@
 //! The body of a streamed answer, piece by piece, within its time limits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::Response;
-use tokio::time::Instant;
 
+use super::background::within;
+use super::exchange::Body;
 use super::{Reply, TimeLimits};
 use crate::error::{Error, Phase};
 
@@ -22,10 +22,10 @@ pub(crate) enum Opened {
 /// (HTTP/1.1) or resets the stream (HTTP/2).
 #[derive(Debug)]
 pub(crate) struct StreamBody {
-    pub(super) response: Response,
+    pub(super) body: Body,
     pub(super) host: String,
     pub(super) limits: TimeLimits,
-    pub(super) deadline: Instant,
+    pub(super) begun: Instant,
 }
 
 /// How long a server may take to end a body whose end marker has come.
@@ -34,9 +34,9 @@ const LAST_BYTES: Duration = Duration::from_millis(50);
 impl StreamBody {
     /// Lets the connection be used again: reads on to where the body ends, which usually has come by now.
     pub(crate) async fn finish(mut self) {
-        let rest = async { while let Ok(Some(_)) = self.response.chunk().await {} };
+        let rest = async { while let Ok(Some(_)) = self.body.chunk().await {} };
         // A server that goes on loses its connection.
-        let _ = tokio::time::timeout(LAST_BYTES, rest).await;
+        let _ = within(LAST_BYTES, rest).await;
     }
 
     /// The next piece, of any size; `None` at the end.
@@ -49,12 +49,13 @@ impl StreamBody {
     ///
     /// No piece is lost.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let idle = Instant::now() + self.limits.idle;
-        match tokio::time::timeout_at(idle.min(self.deadline), self.response.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(Error::transport(error, self.host.clone(), Phase::Reading, TimeLimits::CONNECT)),
-            Err(_) if idle < self.deadline => Err(Error::timeout(self.host.clone(), self.limits.idle, Phase::Idle)),
-            Err(_) => Err(Error::timeout(self.host.clone(), self.limits.total_of_stream, Phase::Reading)),
+        let TimeLimits { idle, total_of_stream, .. } = self.limits;
+        let left = total_of_stream.saturating_sub(self.begun.elapsed());
+        match within(idle.min(left), self.body.chunk()).await? {
+            Some(Ok(chunk)) => Ok(chunk),
+            Some(Err(failure)) => Err(failure.into_error(self.host.clone(), Phase::Reading)),
+            None if idle < left => Err(Error::timeout(self.host.clone(), idle, Phase::Idle)),
+            None => Err(Error::timeout(self.host.clone(), total_of_stream, Phase::Reading)),
         }
     }
 }

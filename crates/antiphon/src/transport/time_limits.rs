@@ -15,11 +15,6 @@ pub(crate) struct TimeLimits {
     pub(crate) total_of_stream: Duration,
 }
 
-impl TimeLimits {
-    /// For one try to connect, TLS included, as in the providers' own clients.
-    pub(crate) const CONNECT: Duration = Duration::from_secs(5);
-}
-
 impl Default for TimeLimits {
     fn default() -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! One client, several runtimes.
 
-use antiphon::{ErrorKind, OpenAI};
+use antiphon::OpenAI;
 use tokio::runtime::Builder;
 
 use crate::support::{PATIENCE, Reply, Server, bodies};
@@ -43,9 +43,26 @@ fn two_runtimes_at_once() {
 }
 
 #[test]
-fn without_a_runtime_the_future_fails() {
-    let server = server();
-    let error = futures::executor::block_on(llm(&server).agenerate(["a"])).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Runtime);
-    assert_eq!(server.requests().len(), 0);
+fn without_a_runtime_the_future_runs_all_the_same() {
+    let server =
+        Server::start(
+            |request| if request.number == 0 { Reply::busy(503) } else { Reply::json(&bodies::completion(request)) },
+        );
+    let llm = llm(&server).max_retries(1);
+    let result = futures::executor::block_on(llm.agenerate(["a"])).unwrap();
+    assert_eq!(result.generations[0][0].text, "a 0");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn connections_outlive_runtimes() {
+    let outer = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sim = outer.block_on(crate::streams::sim());
+    let llm = OpenAI::new().base_url(format!("{}/v1", sim.base_url())).model("m").timeout(PATIENCE).max_retries(0);
+    for _ in 0..3 {
+        let tokio_runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        tokio_runtime.block_on(llm.agenerate(["a"])).unwrap();
+        outer.block_on(sim.wait_until(|activity| activity.in_flight == 0));
+    }
+    assert_eq!(sim.open_connections(), 1);
 }

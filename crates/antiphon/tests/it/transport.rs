@@ -7,7 +7,7 @@ use std::time::Duration;
 use antiphon::{Error, ErrorKind, OpenAI};
 use tokio::sync::Barrier;
 
-use crate::support::{PATIENCE, Reply, Server};
+use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(base_url: &str) -> OpenAI {
     let llm = OpenAI::new().base_url(base_url).api_key("sk-test").model("m");
@@ -111,4 +111,16 @@ async fn one_failure_drops_the_other_requests() {
     let error = llm.agenerate(["stalls", "bad"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
     server.wait_for_hang_up();
+}
+
+/// With a key, the key is sent.
+#[tokio::test]
+async fn users_of_base_urls_become_a_header() {
+    let server = Server::start(|request| Reply::json(&bodies::completion(request)));
+    let url = server.url().replace("http://", "http://me:p%40ss@");
+    OpenAI::new().base_url(&url).model("m").timeout(PATIENCE).agenerate(["Hi"]).await.unwrap();
+    llm(&url).agenerate(["Hi"]).await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests[0].header("authorization"), Some("Basic bWU6cEBzcw=="));
+    assert_eq!(requests[1].header("authorization"), Some("Bearer sk-test"));
 }

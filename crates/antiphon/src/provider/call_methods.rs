@@ -1,0 +1,214 @@
+//! The methods by which models are called, so that they are written and documented once.
+
+/// The methods of every model over its implementation of [`Llm`](crate::Llm), for an `impl` block of its own.
+macro_rules! call_methods {
+    () => {
+        /// Answers `prompts`; await the future to get the result.
+        ///
+        /// Settings are looked up and checked now; nothing is sent before the future is polled. The
+        /// future borrows nothing, so it can be spawned. An empty list gives an empty result
+        /// without a request.
+        ///
+        /// # Errors
+        ///
+        /// The first failure of any request, after its retries; the call's other requests are then
+        /// dropped. See [`ErrorKind`](crate::ErrorKind) for the causes.
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropping the future drops its requests and closes their connections. What the provider
+        /// had begun by then is lost, and may be billed.
+        pub fn agenerate<P>(
+            &self,
+            prompts: P,
+        ) -> futures::future::BoxFuture<'static, Result<crate::LlmResult, crate::Error>>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::Llm::call(self, prompts, crate::CallStyle::Async)
+        }
+
+        /// Answers `prompts` as [`agenerate`](Self::agenerate) does, but lets every request run to its end and keeps
+        /// what succeeded.
+        ///
+        /// # Errors
+        ///
+        /// Settings or prompts that are refused before anything is sent. Failures of requests are in the result.
+        ///
+        /// # Cancel safety
+        ///
+        /// As [`agenerate`](Self::agenerate).
+        pub fn agenerate_each<P>(
+            &self,
+            prompts: P,
+        ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::Llm::call_each(self, prompts, crate::CallStyle::Async)
+        }
+
+        /// Answers `prompt` while the answer is written. Await the future to get the stream, which is there when its
+        /// first event is.
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate`](Self::agenerate), up to the first event; what goes wrong later is an item of the stream.
+        /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if more than one answer is asked for (`n`).
+        ///
+        /// # Cancel safety
+        ///
+        /// Dropping the future or the stream closes the connection.
+        pub fn astream(
+            &self,
+            prompt: impl Into<crate::Prompt>,
+        ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
+            crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Async)
+        }
+
+        /// Answers any number of prompts, a bounded number of them at a time; see [`Batch`](crate::Batch).
+        pub fn abatch<P>(&self, prompts: P) -> crate::Batch
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt> + 'static,
+            P::IntoIter: Send + 'static,
+        {
+            crate::Batch::new(crate::Llm::shared(self), Box::new(prompts.into_iter().map(Into::into)))
+        }
+
+        /// Answers prompts that come one by one; see [`Batch`](crate::Batch).
+        pub fn abatch_stream<S>(&self, prompts: S) -> crate::Batch
+        where
+            S: futures::Stream + Send + 'static,
+            S::Item: Into<crate::Prompt>,
+        {
+            use futures::StreamExt as _;
+            crate::Batch::from_stream(crate::Llm::shared(self), prompts.map(Into::into).boxed())
+        }
+
+        /// Answers `prompts` and blocks until the result is there, in or outside of a runtime; see
+        /// [`blocking`](crate::blocking).
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate`](Self::agenerate).
+        ///
+        /// # Panics
+        ///
+        /// Inside a [`tokio::task::LocalSet`] of a multi-thread runtime, where tokio forbids
+        /// blocking.
+        pub fn generate<P>(&self, prompts: P) -> Result<crate::LlmResult, crate::Error>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::blocking::wait(crate::Llm::call(self, prompts, crate::CallStyle::Blocking))
+        }
+
+        /// Does what [`agenerate_each`](Self::agenerate_each) does, and blocks.
+        ///
+        /// # Errors
+        ///
+        /// As [`agenerate_each`](Self::agenerate_each).
+        ///
+        /// # Panics
+        ///
+        /// As [`generate`](Self::generate).
+        pub fn generate_each<P>(&self, prompts: P) -> Result<crate::PromptResults, crate::Error>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt>,
+        {
+            let prompts = prompts.into_iter().map(Into::into).collect();
+            crate::blocking::wait(crate::Llm::call_each(self, prompts, crate::CallStyle::Blocking))
+        }
+
+        /// Does what [`astream`](Self::astream) does, and blocks; the iterator blocks for each event.
+        ///
+        /// # Errors
+        ///
+        /// As [`astream`](Self::astream).
+        ///
+        /// # Panics
+        ///
+        /// As [`generate`](Self::generate).
+        pub fn stream(
+            &self,
+            prompt: impl Into<crate::Prompt>,
+        ) -> Result<crate::blocking::Blocking<crate::LlmStream>, crate::Error> {
+            let stream =
+                crate::blocking::wait(crate::Llm::open_stream(self, prompt.into(), crate::CallStyle::Blocking))?;
+            Ok(crate::blocking::Blocking::new(stream))
+        }
+
+        /// Does what [`abatch`](Self::abatch) does; the iterator blocks for each answer.
+        pub fn batch<P>(&self, prompts: P) -> crate::blocking::Blocking<crate::Batch>
+        where
+            P: IntoIterator,
+            P::Item: Into<crate::Prompt> + 'static,
+            P::IntoIter: Send + 'static,
+        {
+            crate::blocking::Blocking::new(self.abatch(prompts).blocking())
+        }
+    };
+}
+
+/// [`Llm`](crate::Llm) and the methods that go with it, for a class with a `plan(Vec<Prompt>, is_stream: bool)`.
+macro_rules! llm_methods {
+    ($class:ident) => {
+        impl $class {
+            crate::provider::call_methods::call_methods!();
+        }
+
+        impl crate::Llm for $class {
+            fn call(
+                &self,
+                prompts: Vec<crate::Prompt>,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::LlmResult, crate::Error>> {
+                match self.plan(prompts, false) {
+                    Ok(plan) => Box::pin(async move { plan.run().await }),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn call_each(
+                &self,
+                prompts: Vec<crate::Prompt>,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::PromptResults, crate::Error>> {
+                match self.plan(prompts, false) {
+                    Ok(plan) => Box::pin(async move { Ok(plan.run_each().await) }),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn open_stream(
+                &self,
+                prompt: crate::Prompt,
+                _style: crate::CallStyle,
+            ) -> futures::future::BoxFuture<'static, Result<crate::LlmStream, crate::Error>> {
+                match self.plan(vec![prompt], true) {
+                    Ok(plan) => crate::stream::open(plan),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }
+
+            fn shared(&self) -> std::sync::Arc<dyn crate::Llm> {
+                std::sync::Arc::new(self.clone())
+            }
+
+            fn is_deterministic(&self) -> bool {
+                self.asks_for_equal_answers()
+            }
+        }
+    };
+}
+
+pub(crate) use call_methods;
+pub(super) use llm_methods;

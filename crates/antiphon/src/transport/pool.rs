@@ -1,0 +1,168 @@
+//! The process's connections, by server: reqwest clients, and who may use which.
+
+mod client;
+mod host;
+mod lease;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use once_cell::sync::Lazy;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use self::host::Host;
+pub(super) use self::lease::Lease;
+use super::background;
+use crate::connections::{self, Stats};
+use crate::error::Error;
+
+/// How often idle connections are looked through.
+const SWEEP: Duration = Duration::from_secs(15);
+
+static POOL: Lazy<Pool> = Lazy::new(Pool::new);
+
+struct Pool {
+    hosts: Mutex<HashMap<Origin, Arc<Host>>>,
+    sockets: Arc<Semaphore>,
+    /// Calls that wait for one of them.
+    waiting: AtomicUsize,
+    max_sockets: usize,
+}
+
+/// Whom a connection reaches, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Origin {
+    pub(super) is_tls: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Without TLS there is no negotiation: it is HTTP/2 only if somebody knows.
+    pub(super) is_http2_known: bool,
+    /// Past any proxy.
+    pub(super) is_direct: bool,
+}
+
+impl Origin {
+    pub(super) fn new(url: &Url, http2_prior_knowledge: bool) -> Self {
+        Self {
+            is_tls: url.scheme() == "https",
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or(80),
+            is_http2_known: http2_prior_knowledge,
+            is_direct: super::base_url::is_loopback(url),
+        }
+    }
+
+    /// Host and port, for errors and the `host` header.
+    pub(super) fn authority(&self) -> String {
+        match (self.is_tls, self.port) {
+            (true, 443) | (false, 80) => self.host.clone(),
+            (_, port) => format!("{}:{port}", self.host),
+        }
+    }
+}
+
+impl Pool {
+    fn new() -> Self {
+        let max_sockets = connections::options().max_sockets.unwrap_or_else(default_max_sockets);
+        if let Ok(runtime) = background::runtime() {
+            runtime.spawn(async {
+                loop {
+                    tokio::time::sleep(SWEEP).await;
+                    POOL.sweep();
+                }
+            });
+        }
+        Self {
+            hosts: Mutex::default(),
+            sockets: Arc::new(Semaphore::new(max_sockets)),
+            waiting: AtomicUsize::new(0),
+            max_sockets,
+        }
+    }
+
+    fn host(&self, origin: Origin) -> Arc<Host> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hosts.entry(origin.clone()).or_insert_with(|| Arc::new(Host::new(origin))))
+    }
+
+    fn all_hosts(&self) -> Vec<Arc<Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Closes what has been idle for too long and forgets servers without connections.
+    fn sweep(&self) {
+        let Some(before) = Instant::now().checked_sub(connections::options().keep_idle) else {
+            return;
+        };
+        for host in self.all_hosts() {
+            host.close_idle(before);
+        }
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever holds one is about to use it.
+        hosts.retain(|_, host| Arc::strong_count(host) > 1 || !host.is_unused(before));
+    }
+}
+
+/// A connection with room for one request to `url`'s server. Waits as long as it takes; callers have a limit.
+pub(super) async fn checkout(origin: &Origin) -> Result<Lease, Error> {
+    POOL.host(origin.clone()).checkout().await
+}
+
+/// Opens up to `connections` connections, as far as the server's kind of HTTP has use for them.
+pub(super) async fn open_ahead(origin: &Origin, connections: usize) -> Result<(), Error> {
+    POOL.host(origin.clone()).open_ahead(connections).await
+}
+
+/// Reads the platform's roots, which takes some tens of milliseconds.
+pub(super) fn prepare_tls() -> Result<(), Error> {
+    client::tls_config(&connections::options()).map(drop).map_err(|error| Error::connect(String::new(), error))
+}
+
+/// The right to have one more HTTP/1.1 request in flight.
+async fn permit() -> Option<OwnedSemaphorePermit> {
+    let _waiting = Waiting::new();
+    // The semaphore is never closed, and serves in the order of arrival.
+    Arc::clone(&POOL.sockets).acquire_owned().await.ok()
+}
+
+/// Counts a call while it waits.
+struct Waiting;
+
+impl Waiting {
+    fn new() -> Self {
+        POOL.waiting.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        POOL.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn stats() -> Stats {
+    let mut stats = Stats {
+        sockets: POOL.max_sockets - POOL.sockets.available_permits(),
+        max_sockets: POOL.max_sockets,
+        waiting: POOL.waiting.load(Ordering::Relaxed),
+        ..Stats::default()
+    };
+    for host in POOL.all_hosts() {
+        host.add_to(&mut stats);
+    }
+    stats
+}
+
+/// Three quarters of the file descriptors that the process may open.
+fn default_max_sockets() -> usize {
+    #[cfg(unix)]
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let descriptors = Some(8_192);
+    let descriptors = descriptors.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(usize::MAX));
+    (descriptors / 4 * 3).clamp(16, 60_000)
+}

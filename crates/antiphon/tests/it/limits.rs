@@ -1,0 +1,58 @@
+//! Limits over a real connection; days of them are simulated in the `limits` module.
+
+use std::time::{Duration, Instant};
+
+use antiphon::{ChatOpenAI, ErrorKind, OpenAI};
+use antiphon_sim::{ErrorAnswer, Fault};
+use futures::future::join_all;
+
+use crate::streams::sim;
+use crate::support::PATIENCE;
+
+fn chat(base_url: &str) -> ChatOpenAI {
+    ChatOpenAI::new().base_url(format!("{base_url}/v1")).model("m").timeout(PATIENCE)
+}
+
+#[tokio::test]
+async fn one_429_costs_one_request_not_one_per_call() {
+    let sim = sim().await;
+    let llm = chat(&sim.base_url());
+    sim.inject(Fault::Error(ErrorAnswer::rate_limited(Some(Duration::from_millis(300)))));
+    let error = llm.clone().max_retries(0).agenerate(["first"]).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(300)));
+    let start = Instant::now();
+    let others = join_all((0..50).map(|number| llm.agenerate([number.to_string()]))).await;
+    assert!(start.elapsed() >= Duration::from_millis(250), "{:?}", start.elapsed());
+    assert!(others.iter().all(Result::is_ok));
+    // Nobody asked in vain.
+    assert_eq!(sim.requests().len(), 51);
+}
+
+#[tokio::test]
+async fn other_keys_and_models_are_not_paused() {
+    let sim = sim().await;
+    sim.inject(Fault::Error(ErrorAnswer::rate_limited(Some(Duration::from_mins(1)))));
+    let llm = chat(&sim.base_url()).api_key("k1");
+    let error = llm.clone().max_retries(0).agenerate(["a"]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    let start = Instant::now();
+    llm.clone().model("other").agenerate(["a"]).await.unwrap();
+    llm.clone().api_key("k2").agenerate(["a"]).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30));
+    // The same key and model has to wait.
+    let waiting = tokio::time::timeout(Duration::from_millis(100), llm.agenerate(["a"])).await;
+    assert!(waiting.is_err());
+    assert_eq!(sim.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_set_limit_holds_across_values() {
+    let sim = sim().await;
+    let llm = chat(&sim.base_url()).requests_per_minute(3);
+    join_all((0..3).map(|_| llm.agenerate(["a"]))).await.into_iter().for_each(|result| drop(result.unwrap()));
+    let twin = chat(&sim.base_url());
+    assert!(tokio::time::timeout(Duration::from_millis(100), twin.agenerate(["a"])).await.is_err());
+    assert_eq!(sim.requests().len(), 3);
+    let error = OpenAI::new().requests_per_minute(0).agenerate(["a"]).await.unwrap_err();
+    assert_eq!(error.to_string(), "`requests_per_minute` must be at least 1");
+}
