@@ -1,5 +1,6 @@
 //! A front end in which every message of the kernel's must be expected: what is left unread fails the test.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jupyter_protocol::{ConnectionInfo, JupyterMessage, JupyterMessageContent, UnknownMessage};
@@ -194,9 +195,11 @@ impl FrontEnd {
             "stream" => format!("{} {}", text("name"), content["text"]),
             "execute_input" => format!("[{}] {}", content["execution_count"], content["code"]),
             "execute_result" => {
-                format!("[{}] {} {}", content["execution_count"], content["data"], content["transient"])
+                format!("[{}] {} {}", content["execution_count"], sorted(&content["data"]), content["transient"])
             }
-            "display_data" | "update_display_data" => format!("{} {}", content["data"], content["transient"]),
+            "display_data" | "update_display_data" => {
+                format!("{} {}", sorted(&content["data"]), content["transient"])
+            }
             "error" => format!("{} {}", text("ename"), content["traceback"]),
             "clear_output" => format!("wait={}", content["wait"]),
             "iopub_welcome" => content["subscription"].to_string(),
@@ -206,6 +209,12 @@ impl FrontEnd {
         };
         format!("{parent} {} {what}", message.message_type()).trim_end().to_owned()
     }
+}
+
+/// A bundle has no order.
+fn sorted(bundle: &Value) -> String {
+    let bundle: BTreeMap<&String, &Value> = bundle.as_object().into_iter().flatten().collect();
+    serde_json::to_string(&bundle).unwrap()
 }
 
 fn message(msg_type: &str, content: Value) -> JupyterMessage {
