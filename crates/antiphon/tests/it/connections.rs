@@ -124,12 +124,14 @@ async fn idle_connections_are_reused() {
     let sim = sim(Latency::None, 100).await;
     let llm = http1(&sim);
     llm.warm_up(4).await.unwrap();
-    sim.wait_until(|activity| activity.open_connections == 4).await;
+    // At most four: one that is free again by then serves two.
+    let opened = sim.open_connections();
+    assert!((1..=4).contains(&opened), "{opened}");
     for _ in 0..10 {
         llm.agenerate(["a"]).await.unwrap();
         sim.wait_until(|activity| activity.in_flight == 0).await;
     }
-    assert_eq!(sim.open_connections(), 4);
+    assert!(sim.open_connections() <= 4, "{}", sim.open_connections());
     let sim = self::sim(Latency::None, 100).await;
     http2(&sim).warm_up(4).await.unwrap();
     sim.wait_until(|activity| activity.open_connections == 1).await;
