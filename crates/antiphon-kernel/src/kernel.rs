@@ -195,13 +195,17 @@ impl Kernel {
             },
             "kernel_info_request" => {
                 let Options { mut rustc_version, banner, .. } = self.options.clone();
-                return self
-                    .answer(request, async move {
+                let known = rustc_version.borrow().clone();
+                if known.is_none() && rustc_version.has_changed().is_ok() {
+                    let content = async move {
                         let known = tokio::time::timeout(VERSION_LIMIT, rustc_version.wait_for(Option::is_some)).await;
                         let version = known.ok().and_then(Result::ok).and_then(|version| version.clone());
                         replies::kernel_info(version.as_deref().unwrap_or_default(), &banner)
-                    })
-                    .await;
+                    };
+                    return self.answer(request, content).await;
+                }
+                // At once, so that answers keep the order of their requests.
+                Some(replies::kernel_info(known.as_deref().unwrap_or_default(), &banner))
             }
             "is_complete_request" => Some(match request.content::<request::IsComplete>() {
                 Ok(request::IsComplete { code }) => replies::is_complete(&code),

@@ -37,6 +37,23 @@ async fn kernel_info_has_what_tools_read() {
 }
 
 #[tokio::test]
+async fn answers_keep_the_order_of_their_requests() {
+    const REQUESTS: usize = 500;
+    let mut options = Options::default();
+    options.rustc_version = tokio::sync::watch::channel(Some("1.95.0".to_owned())).1;
+    let kernel = KernelUnderTest::start_with(&Script::new([]), options).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    for _ in 0..REQUESTS {
+        front_end.send("kernel_info_request", json!({})).await;
+    }
+    for number in 1..=REQUESTS {
+        assert_eq!(front_end.reply().await.0, format!("#{number} kernel_info_reply"));
+        front_end.is_silent_about(number).await;
+    }
+    front_end.shut_down(kernel).await;
+}
+
+#[tokio::test]
 async fn completeness() {
     let kernel = KernelUnderTest::start(&Script::new([])).await;
     let mut front_end = FrontEnd::connect(&kernel).await;
