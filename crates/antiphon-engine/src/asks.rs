@@ -29,11 +29,18 @@ impl Ask {
 #[derive(Debug, Default)]
 pub(crate) struct Asks {
     waiting: VecDeque<Ask>,
+    /// evcxr's own form of asking was read, and its question is about to come: it is what the thread reads for.
+    is_announced: bool,
     /// Lines given to standard input; the child counts too, and so tells what it asked before the last one came.
     lines: u64,
 }
 
 impl Asks {
+    /// Whether a question to standard input with a prompt is about to be pushed.
+    pub(crate) fn announce(&mut self, is_announced: bool) {
+        self.is_announced = is_announced;
+    }
+
     /// Adds a question; gives the event if it is the next one.
     pub(crate) fn push(&mut self, ask: Ask) -> Option<Event> {
         self.waiting.push_back(ask);
@@ -43,7 +50,7 @@ impl Asks {
     /// A thread waits in a `read` of standard input. `given` is how many lines the child had got by then.
     pub(crate) fn stdin_read(&mut self, given: u64, blocks_cell: bool) -> Option<Event> {
         // evcxr's own form of asking was seen before, or a line is on its way.
-        if given != self.lines || self.waiting.iter().any(|ask| matches!(ask, Ask::Stdin { .. })) {
+        if given != self.lines || self.is_announced || self.waiting.iter().any(|ask| matches!(ask, Ask::Stdin { .. })) {
             return None;
         }
         self.push(Ask::Stdin { prompt: String::new(), password: false, blocks_cell })
@@ -95,6 +102,18 @@ mod tests {
         assert_eq!(asks.answered(), Some((input(1), Some(asked("2?")))));
         assert_eq!(asks.end_cell().collect::<Vec<_>>(), [2]);
         assert_eq!(asks.answered(), None);
+    }
+
+    #[test]
+    fn a_read_that_is_noticed_before_its_prompt_does_not_take_its_place() {
+        let mut asks = Asks::default();
+        asks.announce(true);
+        assert_eq!(asks.stdin_read(0, true), None);
+        asks.announce(false);
+        let evcxr = Ask::Stdin { prompt: "Name".to_owned(), password: false, blocks_cell: true };
+        assert_eq!(asks.push(evcxr.clone()), Some(asked("Name")));
+        assert_eq!(asks.answered(), Some((evcxr, None)));
+        assert_eq!(asks.stdin_read(1, true), Some(asked("")));
     }
 
     #[test]

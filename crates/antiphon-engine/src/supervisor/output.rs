@@ -57,7 +57,10 @@ impl Supervisor {
                     self.forward(&line);
                 }
                 Token::Input { prompt, line } => {
+                    // A read that waits for this answer may be among the frames.
+                    self.asks.announce(true);
                     self.pump_cell();
+                    self.asks.announce(false);
                     // evcxr would answer on the pipe of its commands, which the cell does not read.
                     let password = line.starts_with(b"EVCXR_INPUT_REQUEST_PASSWORD");
                     self.asked(Ask::Stdin { prompt, password, blocks_cell: true });
