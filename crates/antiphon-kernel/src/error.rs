@@ -62,6 +62,9 @@ pub enum ErrorKind {
         /// Why.
         source: zeromq::ZmqError,
     },
+    /// The thread of the sockets cannot be started, or has panicked.
+    #[error("cannot start a thread for the sockets")]
+    SocketThread(#[source] io::Error),
     /// The kernelspec cannot be written or removed.
     #[error("cannot {action} `{}`", path.display())]
     Kernelspec {

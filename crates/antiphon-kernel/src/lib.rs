@@ -19,6 +19,7 @@ mod kernel;
 mod kernelspec;
 mod launcher;
 mod message;
+mod network;
 mod options;
 mod outputs;
 mod parents;

@@ -1,167 +1,74 @@
-//! The five channels: bound, read, written, closed.
+//! The channels, as the kernel sees them, and the thread of their sockets.
+//!
+//! zeromq 0.7 keeps its clients in a table (`scc`) whose locks it takes both ways: tasks wait for them as futures, and
+//! `recv` waits for them with its thread. A lock that is let go belongs to the next in line at once, also when that is a
+//! task which has yet to run; a runtime with several threads may have put it into the one slot that only the waiting
+//! thread empties. Then this thread waits for ever, and nothing is shown any more. On a single thread no task stops
+//! while it holds such a lock, so nobody ever waits for one: all sockets live on one.
 
-use std::path::Path;
-use std::time::Duration;
+use std::{io, thread};
 
 use jupyter_protocol::{ConnectionInfo, JupyterMessage};
-use jupyter_zmq_client::{Connection, RawMessage, RouterRecvConnection, RouterSendConnection, RuntimeError};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use zeromq::{RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket};
+use tokio::sync::{mpsc, oneshot};
 
-use crate::connection_file::Address;
 use crate::error::{Error, ErrorKind};
-use crate::gate::{self, Connections, Listener, RemovedPath};
 use crate::iopub::IoPub;
+use crate::network::{Network, Outgoing};
 use crate::request::{Channel, Request};
-use crate::socket_folder::{self, SocketFolder};
 
 /// Requests that wait for the kernel before it stops reading more.
 const QUEUE: usize = 1024;
-/// How long a reply may wait for a client that does not read.
-const SEND_LIMIT: Duration = Duration::from_secs(5);
-/// How long the last messages may take to reach the network on shutdown.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// The channels of a kernel.
 pub(crate) struct Sockets {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) iopub: IoPub,
-    shell: RouterSendConnection,
-    control: RouterSendConnection,
-    stdin: RouterSendConnection,
-    /// Readers, gates and the heartbeat, which end with the kernel.
-    tasks: JoinSet<()>,
-    iopub_task: tokio::task::JoinHandle<()>,
-    /// Connections of all channels but iopub, which end by themselves once their sockets have.
-    routed: Connections,
-    /// Those of iopub.
-    direct: Connections,
-    _folder: SocketFolder,
+    outgoing: mpsc::Sender<Outgoing>,
+    /// Closes when the thread has ended.
+    ended: oneshot::Receiver<()>,
 }
 
 impl Sockets {
     /// Listens on all addresses of a connection file.
     pub(crate) async fn bind(info: &ConnectionInfo, session_id: &str) -> Result<Self, Error> {
-        let folder = socket_folder::create()?;
-        let (routed, direct) = (Connections::default(), Connections::default());
-        let mut tasks = JoinSet::new();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ErrorKind::SocketThread)?;
         let (requests_tx, requests) = mpsc::channel(QUEUE);
-
-        let mut routers = Vec::new();
-        for (name, port, channel) in [
-            ("shell", info.shell_port, Channel::Shell),
-            ("control", info.control_port, Channel::Control),
-            ("stdin", info.stdin_port, Channel::Stdin),
-        ] {
-            let socket: RouterSocket = open(name, folder.path()).await?;
-            let (sender, receiver) = Connection::new(socket, &info.key, session_id).split();
-            tasks.spawn(read(channel, receiver, requests_tx.clone()));
-            routers.push(sender);
-            tasks.spawn(listen(info, port, name, folder.path(), &routed).await?);
-        }
-        let iopub: XPubSocket = open("iopub", folder.path()).await?;
-        let (iopub, serve) = IoPub::new(Connection::new(iopub, &info.key, session_id));
-        let iopub_task = tokio::spawn(serve);
-        tasks.spawn(listen(info, info.iopub_port, "iopub", folder.path(), &direct).await?);
-        tasks.spawn(heartbeat(open("hb", folder.path()).await?));
-        tasks.spawn(listen(info, info.hb_port, "hb", folder.path(), &routed).await?);
-
-        let [shell, control, stdin] = <[_; 3]>::try_from(routers).unwrap_or_else(|_| unreachable!("three were made"));
-        Ok(Self { requests, iopub, shell, control, stdin, tasks, iopub_task, routed, direct, _folder: folder })
+        let (outgoing, outgoing_rx) = mpsc::channel(1);
+        let (bound_tx, bound) = oneshot::channel();
+        let (ended_tx, ended) = oneshot::channel();
+        let (info, session_id) = (info.clone(), session_id.to_owned());
+        let serve = async move {
+            match Network::bind(&info, &session_id, requests_tx).await {
+                Ok((network, iopub)) => {
+                    // Whoever asked may be gone; then the channels close by themselves.
+                    let _ = bound_tx.send(Ok(iopub));
+                    network.run(outgoing_rx).await;
+                }
+                Err(error) => drop(bound_tx.send(Err(error))),
+            }
+        };
+        let thread = thread::Builder::new().name("antiphon-sockets".to_owned());
+        let run = move || {
+            runtime.block_on(serve);
+            drop((runtime, ended_tx));
+        };
+        thread.spawn(run).map_err(ErrorKind::SocketThread)?;
+        let iopub = bound.await.map_err(|_| ErrorKind::SocketThread(io::Error::other("it panicked")))??;
+        Ok(Self { requests, iopub, outgoing, ended })
     }
 
     /// Sends a message to the client that its identities name. False when there is no such client on this channel, or
     /// none that reads.
-    pub(crate) async fn send(&mut self, channel: Channel, message: JupyterMessage) -> bool {
-        let connection = match channel {
-            Channel::Shell => &mut self.shell,
-            Channel::Control => &mut self.control,
-            Channel::Stdin => &mut self.stdin,
-        };
-        let msg_type = message.message_type().to_owned();
-        match tokio::time::timeout(SEND_LIMIT, connection.send(message)).await {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => tracing::debug!(?channel, msg_type, %error, "a client was gone before its answer"),
-            Err(_) => tracing::warn!(?channel, msg_type, "a client does not read its answers"),
-        }
-        false
+    pub(crate) async fn send(&self, channel: Channel, message: JupyterMessage) -> bool {
+        let (has_left_tx, has_left) = oneshot::channel();
+        let outgoing = Outgoing { channel, message, has_left: has_left_tx };
+        self.outgoing.send(outgoing).await.is_ok() && has_left.await.unwrap_or_default()
     }
 
     /// Closes all channels once what was sent has left, within a limit.
-    pub(crate) async fn close(mut self) {
-        drop(self.iopub);
-        let delivered = async {
-            let _ = self.iopub_task.await;
-            drop((self.shell, self.control, self.stdin));
-            self.tasks.shutdown().await;
-            self.direct.drained().await;
-            self.routed.ended().await;
-        };
-        if tokio::time::timeout(LINGER, delivered).await.is_err() {
-            tracing::debug!("a client did not read the kernel's last messages");
-        }
-    }
-}
-
-/// A ZeroMQ socket that listens in the folder.
-async fn open<S: Socket>(channel: &'static str, folder: &Path) -> Result<S, Error> {
-    let mut socket = S::new();
-    let endpoint = format!("ipc://{}", folder.join(channel).display());
-    socket.bind(&endpoint).await.map_err(|source| ErrorKind::Socket { channel, source })?;
-    Ok(socket)
-}
-
-/// The gate before a socket.
-async fn listen(
-    info: &ConnectionInfo,
-    port: u16,
-    channel: &'static str,
-    folder: &Path,
-    connections: &Connections,
-) -> Result<impl Future<Output = ()> + Send + 'static, Error> {
-    let address = Address::new(info, port);
-    let listener = match &address {
-        Address::Tcp { host, port } => TcpListener::bind((host.as_str(), *port)).await.map(Listener::Tcp),
-        Address::Unix(path) => UnixListener::bind(path).map(|it| Listener::Unix(it, RemovedPath(path.into()))),
-    };
-    let listener = listener.map_err(|source| ErrorKind::Listen { channel, address: address.to_string(), source })?;
-    Ok(gate::keep(listener, folder.join(channel), channel, connections.clone()))
-}
-
-/// Reads requests. What is not a message, or not signed with the key, is dropped.
-async fn read(channel: Channel, mut connection: RouterRecvConnection, requests: mpsc::Sender<Request>) {
-    loop {
-        let multipart = match connection.socket.recv().await {
-            Ok(multipart) => multipart,
-            Err(error) => {
-                tracing::error!(?channel, %error, "the socket cannot be read");
-                return;
-            }
-        };
-        let request =
-            RawMessage::from_multipart(multipart, &connection.mac).and_then(|raw| Ok(Request::parse(channel, raw)?));
-        match request {
-            Ok(request) => {
-                if requests.send(request).await.is_err() {
-                    return;
-                }
-            }
-            Err(RuntimeError::VerifyError(_) | RuntimeError::DecodeError(_)) => {
-                tracing::warn!(?channel, "a message was dropped: its signature is wrong");
-            }
-            Err(error) => tracing::warn!(?channel, %error, "a message was dropped: it cannot be read"),
-        }
-    }
-}
-
-/// Sends back what comes. A ROUTER does what a REP does, and unlike zeromq's REP it forgets a client that left in the
-/// middle of a frame.
-async fn heartbeat(mut socket: RouterSocket) {
-    while let Ok(beat) = socket.recv().await {
-        if let Err(error) = socket.send(beat).await {
-            tracing::debug!(%error, "a client was gone before its heartbeat");
-        }
+    pub(crate) async fn close(self) {
+        drop((self.iopub, self.outgoing, self.requests));
+        let _ = self.ended.await;
     }
 }

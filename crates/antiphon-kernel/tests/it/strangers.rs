@@ -170,3 +170,33 @@ async fn a_heartbeat_is_echoed() {
     }
     is_served(kernel).await;
 }
+
+/// With the sockets on a runtime of several threads one in three runs, on a loaded machine, ended in a deadlock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn subscribers_come_and_go_while_cells_run() {
+    const CELLS: usize = 2_000;
+    let script = Script::new((0..CELLS).map(|number| vec![stdout(number.to_string()), finished()]));
+    let kernel = KernelUnderTest::start(&script).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    let mut strangers = tokio::task::JoinSet::new();
+    for stranger in 0..16 {
+        let path = kernel.path(IOPUB);
+        strangers.spawn(async move {
+            loop {
+                let mut stream = UnixStream::connect(&path).await.unwrap();
+                if stranger % 2 == 0 {
+                    subscribe(&mut stream).await;
+                } else {
+                    // Leaves before its subscription is read.
+                    shake_hands(&mut stream, "SUB").await;
+                    stream.write_all(&[0, 1, 1]).await.unwrap();
+                }
+            }
+        });
+    }
+    for number in 0..CELLS {
+        assert_eq!(front_end.run("prints").await.0, [format!("stream stdout \"{number}\"")]);
+    }
+    strangers.shutdown().await;
+    front_end.shut_down(kernel).await;
+}
