@@ -27,6 +27,7 @@ mod print;
 mod result;
 pub mod runtime;
 mod shared;
+mod shell;
 mod stdin;
 mod stdout;
 pub mod task;
@@ -35,6 +36,8 @@ pub mod task;
 pub use error_report::__report_line;
 #[doc(hidden)]
 pub use print::{__print, __print_error, __print_error_line, __print_line};
+#[doc(hidden)]
+pub use shell::__shell;
 
 pub use display::{DisplayHandle, Html, Json, Latex, Markdown, Png, Svg, clear_output, display};
 pub use input::{input, password};

@@ -52,6 +52,8 @@ pub enum ToHost {
         id: u64,
         /// Rust code and evcxr commands.
         code: String,
+        /// Environment variables to set before: name and value.
+        env: Vec<(String, String)>,
     },
     /// Complete at a position.
     Complete {
@@ -137,7 +139,12 @@ pub enum ExecuteError {
         /// Variables that are lost.
         lost_variables: Vec<String>,
     },
-    /// Anything else: a command that fails, evcxr's own trouble.
+    /// A command at the head of the cell cannot be followed.
+    Command {
+        /// What happened.
+        message: String,
+    },
+    /// Anything else: evcxr's own trouble.
     Other {
         /// What happened.
         message: String,

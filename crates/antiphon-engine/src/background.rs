@@ -46,6 +46,14 @@ impl BackgroundOutput {
         }
     }
 
+    /// Other secrets from now on.
+    pub(crate) fn set_redactor(&mut self, redactor: &Arc<Redactor>) {
+        self.redactor = Arc::clone(redactor);
+        for guard in self.guards.values_mut() {
+            guard.set_redactor(Arc::clone(redactor));
+        }
+    }
+
     pub(crate) fn take(&mut self) {
         self.taken = true;
     }

@@ -6,9 +6,18 @@ use evcxr::CompilationError;
 use serde_json::Value;
 
 use crate::completeness::Fault;
+use crate::magics;
 
 /// evcxr's errors in the form that travels.
 pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> ExecuteError {
+    if let [error] = errors
+        && let Some((name, _)) = command_at(error, source)
+    {
+        let message = error.message();
+        let is_unknown = message.starts_with("Unrecognised command");
+        let message = if is_unknown { format!("unknown command `{name}`; `:help` lists them") } else { message };
+        return ExecuteError::Command { message };
+    }
     let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
     let message = match errors.as_slice() {
         [] => "the cell does not compile".to_owned(),
@@ -43,6 +52,12 @@ pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
     let rendered = Renderer::styled().render(&[Group::with_title(title).element(snippet)]);
     let message = code.map_or_else(|| message.clone(), |code| format!("{message} [{code}]"));
     ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
+}
+
+/// The command that an error is about: evcxr gives its errors in the form of the compiler's.
+fn command_at<'a>(error: &CompilationError, source: &'a str) -> Option<(&'a str, &'a str)> {
+    let span = error.spanned_messages().first()?.span.as_ref().filter(|_| error.json.is_null())?;
+    magics::command(source.lines().nth(span.start_line.checked_sub(1)?)?)
 }
 
 fn headline(error: &CompilationError) -> String {

@@ -300,7 +300,7 @@ fn open(options: Options) -> Result<Option<(Preload, HostCommand)>, Error> {
     let toolchain = Toolchain::find(&working_dir)?;
     let cache_dir = options.cache_dir.unwrap_or_else(cache_dir);
     let Some(preload) = Preload::open(&cache_dir, &toolchain)? else { return Ok(None) };
-    let session = Session::create(&cache_dir, &preload, &program)?;
+    let session = Session::create(&cache_dir, &preload, &toolchain, &program)?;
     let preload_sources = preload.sources();
     let command = HostCommand { program, session, toolchain, working_dir, preload_sources, env: options.env };
     Ok(Some((preload, command)))

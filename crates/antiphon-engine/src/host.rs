@@ -23,6 +23,7 @@ use evcxr::{CommandContext, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 
 use crate::child::HOST_PID;
+use crate::magics::{self, MAGICS};
 use crate::{completeness, dependencies, diagnostics, preload, process, shim, tree};
 
 /// Folder in which cells run.
@@ -226,7 +227,10 @@ impl Host {
 
     fn answer(&mut self, request: ToHost) -> FromHost {
         match request {
-            ToHost::Execute { id, code } => FromHost::Executed { id, result: self.execute(&code) },
+            ToHost::Execute { id, code, env } => {
+                let result = self.set_variables(&env).and_then(|()| self.execute(&code));
+                FromHost::Executed { id, result }
+            }
             ToHost::Complete { id, code, position } => {
                 FromHost::Completed { id, completions: self.complete(&code, position).unwrap_or_default() }
             }
@@ -246,19 +250,24 @@ impl Host {
         for text in notes {
             send(&self.engine, &FromHost::Note { text });
         }
-        for command in commands(&code).map(ToOwned::to_owned).collect::<Vec<_>>() {
-            let (name, argument) = command.split_once(' ').unwrap_or((&command, ""));
-            match name {
+        let commands = magics::commands(&code).map(|(name, argument)| (name.to_owned(), argument.to_owned()));
+        let mut helps = false;
+        for (name, argument) in commands.collect::<Vec<_>>() {
+            match name.as_str() {
                 ":quit" => {
                     let message = "`:quit` has no meaning here: close the front end instead".to_owned();
-                    return Err(ExecuteError::Other { message });
+                    return Err(ExecuteError::Command { message });
+                }
+                ":help" => {
+                    helps = true;
+                    continue;
                 }
                 ":clear" => {
                     self.clear()?;
                     code = code.replacen(":clear", "", 1);
                 }
                 ":fmt" => {
-                    self.plain_results = self.types || !["", "{:?}"].contains(&argument.trim());
+                    self.plain_results = self.types || !["", "{:?}"].contains(&argument.as_str());
                 }
                 ":types" => {
                     self.types = !self.types;
@@ -271,7 +280,24 @@ impl Host {
                 self.evaluate(results)?;
             }
         }
-        self.evaluate(&code)
+        let mut executed = self.evaluate(&code)?;
+        if helps {
+            add_help(&mut executed);
+        }
+        Ok(executed)
+    }
+
+    /// Sets environment variables in the running child, and for all that come after it.
+    fn set_variables(&mut self, env: &[(String, String)]) -> Result<(), ExecuteError> {
+        let mut code = String::new();
+        for (name, value) in env {
+            // Here, as children and compilers inherit it. The text that goes with it shows the value.
+            self.evaluate(&format!(":env {name}={value}"))?;
+            // Tasks of earlier cells may read variables meanwhile: std's functions take turns, C code's may not, as
+            // after the same line in a cell.
+            code.push_str(&format!("unsafe {{ std::env::set_var({name:?}, {value:?}) }};\n"));
+        }
+        if code.is_empty() { Ok(()) } else { self.evaluate(&code).map(drop) }
     }
 
     fn clear(&mut self) -> Result<(), ExecuteError> {
@@ -301,7 +327,14 @@ impl Host {
             label: item.label,
             kind: item.kind.to_owned(),
         });
-        Some(Completions { items: items.collect(), start: found.start_offset, end: found.end_offset })
+        let mut items: Vec<Completion> = items.collect();
+        let typed = code.get(found.start_offset..found.end_offset).filter(|typed| typed.starts_with(':'));
+        for (name, _) in MAGICS {
+            if typed.is_some_and(|typed| name.starts_with(typed)) && !items.iter().any(|item| item.code == name) {
+                items.push(Completion { code: name.to_owned(), label: name.to_owned(), kind: "magic".to_owned() });
+            }
+        }
+        Some(Completions { items, start: found.start_offset, end: found.end_offset })
     }
 }
 
@@ -317,12 +350,18 @@ fn end_of_name(code: &str, position: usize) -> usize {
     position.min(code.len()) + name
 }
 
-/// The commands at the head of a cell, as evcxr finds them.
-fn commands(code: &str) -> impl Iterator<Item = &str> {
-    code.lines()
-        .map(str::trim)
-        .take_while(|line| line.is_empty() || line.starts_with("//") || line.starts_with([':', '!']))
-        .filter(|line| line.starts_with(':'))
+/// Adds our commands to evcxr's list of its own.
+fn add_help(executed: &mut Executed) {
+    // evcxr has one of that name, which does less.
+    let is_replaced = |line: &&str| !MAGICS.iter().any(|(name, _)| line.split_whitespace().next() == Some(name));
+    if let Some(Value::String(text)) = executed.content.get_mut("text/plain") {
+        let mut lines: Vec<String> = text.lines().filter(is_replaced).map(ToOwned::to_owned).collect();
+        lines.extend(MAGICS.map(|(name, description)| format!("{name:<17} {description}")));
+        lines.sort();
+        *text = lines.join("\n");
+    }
+    // The page's form has nothing that the text has not.
+    executed.content.remove("text/html");
 }
 
 fn on_path(tool: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The host as the engine sees it: a process and a connection.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -92,6 +92,11 @@ impl HostProcess {
 
     pub(crate) fn session(&self) -> &Session {
         &self.command.session
+    }
+
+    /// Folder in which cells run.
+    pub(crate) fn working_dir(&self) -> &Path {
+        &self.command.working_dir
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), Error> {

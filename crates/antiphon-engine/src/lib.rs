@@ -24,6 +24,7 @@ mod event;
 mod handshake;
 mod host;
 mod host_process;
+mod magics;
 mod metrics;
 mod options;
 mod preload;

@@ -157,6 +157,11 @@ impl Guard {
         Self { redactor, stdout: Vec::new(), stderr: Vec::new() }
     }
 
+    /// Other secrets from now on.
+    pub(crate) fn set_redactor(&mut self, redactor: Arc<Redactor>) {
+        self.redactor = redactor;
+    }
+
     /// Takes an event; gives what may go out.
     pub(crate) fn pass(&mut self, event: Event) -> Vec<Event> {
         if self.redactor.secrets.is_empty() {

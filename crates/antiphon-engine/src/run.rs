@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::event::{CellError, End, Event};
+use crate::magics::command_error;
 use crate::metrics::Metrics;
 use crate::redact::Guard;
 use crate::traceback;
@@ -34,6 +35,8 @@ pub(crate) struct Run {
     /// The front end's name for it.
     pub(crate) execution: u64,
     pub(crate) code: String,
+    /// `:time` stands at its head.
+    is_timed: bool,
     events: mpsc::Sender<Event>,
     waiting: VecDeque<Event>,
     started: Instant,
@@ -56,11 +59,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(id: u64, queued: Queued, guard: Guard, started: Instant) -> Self {
+    pub(crate) fn new(id: u64, queued: Queued, is_timed: bool, guard: Guard, started: Instant) -> Self {
         Self {
             id,
             execution: queued.execution,
             code: queued.code,
+            is_timed,
             events: queued.events,
             waiting: VecDeque::new(),
             started,
@@ -241,6 +245,11 @@ impl Run {
         if self.metrics.compile.is_zero() {
             self.metrics.compile = self.metrics.total;
         }
+        if self.is_timed {
+            let Metrics { total, compile, run, .. } = self.metrics;
+            let text = format!("Wall time: {total:.1?} (compilers {compile:.1?}, the cell's code {run:.1?})\n");
+            self.enqueue(Event::Stdout(text.into_bytes()));
+        }
         self.enqueue(Event::End(end, self.metrics));
         self.ended = true;
     }
@@ -274,9 +283,8 @@ impl Run {
                 let status = status.trim_start_matches("Subprocess terminated with status: ");
                 CellError::new("ChildDied", format!("the cells' process ended: {status}")).with_lost(lost_variables)
             }
-            ExecuteError::Other { message } if self.code.trim_start().starts_with([':', '!']) => {
-                CellError::new("CommandError", message)
-            }
+            ExecuteError::Command { message } => command_error(message),
+            ExecuteError::Other { message } if self.code.trim_start().starts_with('!') => command_error(message),
             // evcxr's own word on code that it cannot keep, e.g. a variable that is a closure.
             ExecuteError::Other { message } => CellError::new("CompileError", message),
             ExecuteError::EvaluatorPanicked { message } => CellError::new("EvaluatorPanic", message)
@@ -289,7 +297,7 @@ fn is_unit(bundle: &Display) -> bool {
     bundle.data.len() == 1 && bundle.data.get("text/plain").is_some_and(|text| text == "()")
 }
 
-fn cancelled(how: &str) -> CellError {
+pub(crate) fn cancelled(how: &str) -> CellError {
     CellError::new("Cancelled", format!("the cell was interrupted {how}"))
 }
 

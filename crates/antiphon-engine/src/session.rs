@@ -64,7 +64,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn create(cache_dir: &Path, preload: &Preload, program: &Path) -> Result<Self, Error> {
+    pub(crate) fn create(
+        cache_dir: &Path,
+        preload: &Preload,
+        toolchain: &Toolchain,
+        program: &Path,
+    ) -> Result<Self, Error> {
         let sessions = cache_dir.join("sessions");
         fs::create_dir_all(&sessions).map_err(Error::file("create", &sessions))?;
         remove_stale(&sessions);
@@ -75,12 +80,12 @@ impl Session {
         let alive_path = folder.path().join("alive");
         let alive = File::create(&alive_path).map_err(Error::file("write", &alive_path))?;
         alive.lock().map_err(Error::file("lock", &alive_path))?;
-        Self::fill(folder.path(), preload, program)?;
+        Self::fill(folder.path(), preload, toolchain, program)?;
         let (socket, socket_dir) = socket_path(folder.path())?;
         Ok(Self { folder: folder.keep(), socket, _socket_dir: socket_dir, _alive: alive })
     }
 
-    fn fill(folder: &Path, preload: &Preload, program: &Path) -> Result<(), Error> {
+    fn fill(folder: &Path, preload: &Preload, toolchain: &Toolchain, program: &Path) -> Result<(), Error> {
         let context_dir = folder.join("ctx");
         let settings = toml::Table::from_iter([
             ("tmpdir".to_owned(), toml::Value::String(context_dir.display().to_string())),
@@ -101,7 +106,10 @@ impl Session {
             symlink(program, &link).map_err(Error::file("create", link))?;
         }
         fs::create_dir(&context_dir).map_err(Error::file("create", &context_dir))?;
-        preload.install(&context_dir)
+        preload.install(&context_dir)?;
+        // The dynamic linker forgets search paths that do not exist when a process starts.
+        let libraries = libraries(folder, toolchain);
+        fs::create_dir_all(&libraries).map_err(Error::file("create", libraries))
     }
 
     pub(crate) fn socket(&self) -> &Path {
@@ -127,7 +135,7 @@ impl Session {
         let target_libraries = toolchain.sysroot.join("lib/rustlib").join(toolchain.host()).join("lib");
         let mut libraries = OsString::from(target_libraries);
         libraries.push(":");
-        libraries.push(self.context_dir().join("target").join(toolchain.host()).join("debug/deps"));
+        libraries.push(self::libraries(&self.folder, toolchain));
         if let Some(users) = env::var_os(LIBRARY_PATH) {
             libraries.push(":");
             libraries.push(users);
@@ -169,6 +177,11 @@ fn socket_path(folder: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>), Er
     Ok((short.path().join("s"), Some(short)))
 }
 
+/// Where a session's dependencies are linked.
+fn libraries(folder: &Path, toolchain: &Toolchain) -> PathBuf {
+    folder.join("ctx/target").join(toolchain.host()).join("debug/deps")
+}
+
 /// Removes the folders of sessions that were killed.
 fn remove_stale(sessions: &Path) {
     let Ok(entries) = fs::read_dir(sessions) else {
@@ -207,7 +220,7 @@ impl StockSession {
             let message = "it is not built yet".to_owned();
             ErrorKind::PreloadFailed { path: cache_dir.join("preload"), message }
         })?;
-        let session = Session::create(cache_dir, &preload, program)?;
+        let session = Session::create(cache_dir, &preload, &toolchain, program)?;
         // evcxr's own start-up file: one `:dep` for each line, then the prelude.
         let path = session.folder.join("evcxr.toml");
         let mut settings = fs::read_to_string(&path).map_err(Error::file("read", &path))?;

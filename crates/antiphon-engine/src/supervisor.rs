@@ -19,11 +19,13 @@ use tokio::time::Instant;
 use crate::asks::Asks;
 use crate::background::{BackgroundEvent, BackgroundOutput};
 use crate::child_link::{ChildLink, ChildWake};
-use crate::event::{CellError, Event};
+use crate::event::{CellError, End, Event};
 use crate::handshake::Connection;
 use crate::host_process::{FrameWriter, HostProcess};
-use crate::redact::{Guard, Redactor};
-use crate::run::{Queued, Run};
+use crate::magics::{self, Expanded};
+use crate::metrics::Metrics;
+use crate::redact::{Guard, Redactor, is_secret};
+use crate::run::{Queued, Run, cancelled};
 use crate::wake::{Command, Startup, deliver, due, wake};
 
 /// Output between cells is kept for the next cell up to so many events.
@@ -226,18 +228,45 @@ impl Supervisor {
             return;
         };
         let id = self.next_id();
-        let code = queued.code.clone();
+        let expanded = magics::expand(&queued.code, self.host.working_dir());
+        if let Ok(Expanded { env, .. }) = &expanded {
+            self.learn_secrets(env);
+        }
         let guard = Guard::new(Arc::clone(&self.redactor));
-        let mut run = Run::new(id, queued, guard, std::time::Instant::now());
+        let is_timed = expanded.as_ref().is_ok_and(|expanded| expanded.is_timed);
+        let mut run = Run::new(id, queued, is_timed, guard, std::time::Instant::now());
         for event in self.stray.drain(..) {
             run.push(event);
         }
+        match expanded {
+            Ok(Expanded { code, env, .. }) => {
+                run.code.clone_from(&code);
+                self.host.send(&ToHost::Execute { id, code, env }).await;
+            }
+            Err(error) => run.fail(error),
+        }
         self.run = Some(run);
-        self.host.send(&ToHost::Execute { id, code }).await;
+    }
+
+    /// What a cell sets by `:env` may be a secret from then on.
+    fn learn_secrets(&mut self, env: &[(String, String)]) {
+        if env.iter().any(|(name, value)| is_secret(name, value)) {
+            let redactor = Arc::make_mut(&mut self.redactor);
+            for (name, value) in env {
+                redactor.add(name, value);
+            }
+            self.background.set_redactor(&self.redactor);
+        }
     }
 
     async fn interrupt(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
+            // A cell that waits for the evaluator's replacement is the one that a user sees running.
+            if let Some(queued) = self.queue.pop_front().filter(|_| !self.ready) {
+                let error = cancelled("before it began, while the evaluator was started anew");
+                // Nothing was sent yet, so there is room.
+                let _ = queued.events.try_send(Event::End(End::Failed(error), Metrics::default()));
+            }
             return;
         };
         run.cancelled = true;
@@ -299,7 +328,8 @@ impl Supervisor {
                 self.grace_over = None;
                 if run.begin_again(&result) {
                     let code = run.code.clone();
-                    self.host.send(&ToHost::Execute { id, code }).await;
+                    // The host has set its variables, and its new child has them.
+                    self.host.send(&ToHost::Execute { id, code, env: Vec::new() }).await;
                 } else {
                     run.close(result, &generated);
                 }

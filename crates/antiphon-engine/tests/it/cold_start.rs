@@ -155,6 +155,21 @@ fn a_dropped_engine_leaves_nothing() {
 }
 
 #[test]
+fn an_interrupt_while_the_evaluator_is_replaced_is_not_lost() {
+    let t = own_session(|_| {});
+    let host = t.tag().host();
+    host.kill();
+    eventually("another evaluator", Duration::from_secs(10), || {
+        t.tag().hosts().iter().any(|process| process.pid != host.pid)
+    });
+    // It waits for the new one, which takes its time to start.
+    let running = t.start("tokio::time::sleep(Duration::from_secs(600)).await;");
+    running.cut().0.failed("Cancelled");
+    t.cell("1 + 1").gives("2");
+    t.shutdown();
+}
+
+#[test]
 fn the_evaluator_is_replaced_when_it_dies() {
     let t = own_session(|_| {});
     t.cell("let lost = 1;").shows_nothing();

@@ -14,6 +14,7 @@ mod habits;
 mod input;
 mod interrupts;
 mod live;
+mod magics;
 mod output;
 mod processes;
 mod results;

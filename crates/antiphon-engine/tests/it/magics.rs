@@ -1,0 +1,98 @@
+//! Commands at the head of a cell, beside evcxr's own.
+
+use std::time::{Duration, Instant};
+
+use crate::processes::Tag;
+use crate::support::{eventually, own_session, session};
+
+#[test]
+fn time_says_how_long_a_cell_took() {
+    let t = session();
+    let shown = t.cell(":time\ntokio::time::sleep(Duration::from_millis(120)).await;\nprint!(\"text\")").ok();
+    let stdout = shown.stdout();
+    assert!(stdout.starts_with("textWall time: ") && stdout.ends_with("ms)\n"), "{stdout}");
+    assert!(shown.metrics().run >= Duration::from_millis(120));
+    // Also of a cell that fails, whose lines stay where they are.
+    let shown = t.cell(":time\nlet n: i32 = nothing;").failed("CompileError").traceback_has(&["cell:2:14"]);
+    assert!(shown.stdout().starts_with("Wall time: "), "{}", shown.stdout());
+}
+
+#[test]
+fn env_is_set_for_cells_and_what_they_start_also_after_a_crash() {
+    let t = session();
+    t.cell(":env MAGIC_WORD = abra cadabra\n:env MAGIC_QUOTE=\"\\\nstd::env::var(\"MAGIC_WORD\").unwrap()")
+        .gives("\"abra cadabra\"");
+    t.cell("std::env::var(\"MAGIC_QUOTE\").unwrap().len()").gives("2");
+    t.cell("!echo $MAGIC_WORD").prints("abra cadabra\n");
+    t.cell("std::process::abort();").failed("ChildDied");
+    t.cell("std::env::var(\"MAGIC_WORD\").unwrap()").gives("\"abra cadabra\"");
+    let error = t.cell(":env MAGIC_WORD").failed("CommandError");
+    assert!(error.error().evalue.contains(":env RUST_LOG=debug"));
+}
+
+#[test]
+fn a_key_that_env_sets_is_a_secret() {
+    let t = own_session(|_| {});
+    t.cell(":env MAGIC_API_KEY=sk-magic-0123456789").shows_nothing();
+    t.cell("println!(\"{}\", std::env::var(\"MAGIC_API_KEY\").unwrap());").prints("[redacted]\n");
+    t.cell("!echo $MAGIC_API_KEY").prints("[redacted]\n");
+    t.shutdown();
+}
+
+#[test]
+fn a_file_is_loaded_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "use std::fmt::Write as _;\nfn loaded() -> i32 {\n    41\n}\nlet from_file = loaded();";
+    std::fs::write(folder.path().join("helpers.rs"), source).unwrap();
+    std::fs::write(folder.path().join("wrong.rs"), "let a = 1;\nlet b: i32 = \"text\";").unwrap();
+    let t = own_session(|options| options.working_dir = Some(folder.path().to_owned()));
+    t.cell(":load helpers.rs\nfrom_file + 1").gives("42");
+    t.cell("loaded()").gives("41");
+    t.cell(":load wrong.rs").failed("CompileError").traceback_has(&["cell:2:14", "let b: i32 = \"text\";"]);
+    let error = t.cell(":load missing.rs").failed("CommandError");
+    assert!(error.error().evalue.contains("missing.rs"), "{:?}", error.error());
+    t.cell("from_file").gives("41");
+    t.shutdown();
+}
+
+#[test]
+fn a_shell_is_live_and_its_status_counts() {
+    let t = session();
+    let shown = t.cell("!printf one; sleep 0.3; echo two; echo three >&2\nlet after = 1;").ok();
+    assert_eq!((shown.stdout().as_str(), shown.stderr().as_str()), ("onetwo\n", "three\n"));
+    assert!(shown.gap("one", "two") >= Duration::from_millis(150), "it was shown at its end");
+    t.cell("let kept = 5;").shows_nothing();
+    let failed = t.cell("!exit 3\nprintln!(\"not reached\");").failed("ShellError");
+    assert_eq!(failed.stdout(), "");
+    assert!(failed.error().evalue.contains("`exit 3` ended with exit status: 3"), "{:?}", failed.error());
+    // What it asks for on standard input is at its end, and is not evcxr's.
+    t.cell("!cat; echo end").prints("end\n");
+    t.cell("(kept, after)").gives("(5, 1)");
+}
+
+#[test]
+fn a_shell_is_cut_with_all_that_it_started() {
+    let t = own_session(|_| {});
+    t.cell("let kept = 1;").shows_nothing();
+    let running = t.start("!echo begun; sleep 86400 | cat").until_printed("begun");
+    let begun = Instant::now();
+    let (shown, _) = running.cut();
+    shown.failed("Cancelled");
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let sleeps = |tag: &Tag| tag.processes().iter().any(|process| process.command.contains("86400"));
+    eventually("the shell's processes end", Duration::from_secs(10), || !sleeps(t.tag()));
+    t.cell("kept").gives("1");
+    t.shutdown();
+}
+
+#[test]
+fn commands_that_are_none_are_named() {
+    let t = session();
+    let shown = t.cell(":no_such_command 1\n1 + 1").failed("CommandError");
+    assert_eq!(shown.error().evalue, "unknown command `:no_such_command`; `:help` lists them");
+    let help = t.cell(":help").ok();
+    let text = help.displays()[0].data["text/plain"].as_str().unwrap();
+    for line in [":dep ", ":env ", ":load ", ":time "] {
+        assert_eq!(text.lines().filter(|it| it.starts_with(line)).count(), 1, "{line} in {text}");
+    }
+}
