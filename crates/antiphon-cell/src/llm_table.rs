@@ -1,11 +1,16 @@
 //! A model's answers as a small table.
 
-use antiphon::{Generation, LlmResult};
+use antiphon::{Generation, LlmResult, Prompt};
 use serde_json::{Map, Value};
+
+/// Characters of a prompt.
+const MAX_PROMPT: usize = 60;
 
 /// One completion and its place.
 struct Row<'a> {
     place: String,
+    /// At the first completion of each prompt.
+    prompt: &'a str,
     answer: &'a str,
     finish_reason: &'a str,
 }
@@ -29,17 +34,42 @@ fn rows(result: &LlmResult) -> Vec<Row<'_>> {
                 (_, 1) => format!("[{prompt}]"),
                 _ => format!("[{prompt}][{index}]"),
             };
-            rows.push(Row { place, answer: generation.text.trim(), finish_reason: finish_reason(generation) });
+            let asked = result.llm_output.prompts.get(prompt).filter(|_| index == 0);
+            rows.push(Row {
+                place,
+                prompt: asked.map_or("", text_of),
+                answer: generation.text.trim(),
+                finish_reason: finish_reason(generation),
+            });
         }
     }
     rows
+}
+
+/// What was asked; of a conversation, what was said last.
+fn text_of(prompt: &Prompt) -> &str {
+    match prompt {
+        Prompt::Text(text) => text.trim(),
+        Prompt::Conversation(messages) => messages.last().map_or("", |message| message.content.trim()),
+        _ => "",
+    }
+}
+
+/// A prompt as it fits beside an answer.
+fn shortened(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MAX_PROMPT {
+        return line;
+    }
+    let start: String = line.chars().take(MAX_PROMPT - 1).collect();
+    start.trim_end().to_owned() + "…"
 }
 
 fn finish_reason(generation: &Generation) -> &str {
     generation.generation_info.get("finish_reason").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Model and tokens, as far as they are known.
+/// Model, tokens and latency, as far as they are known.
 fn footer(result: &LlmResult) -> String {
     let output = &result.llm_output;
     let usage = output.token_usage;
@@ -51,24 +81,33 @@ fn footer(result: &LlmResult) -> String {
         parts.push(format!("{} input tokens", usage.input_tokens));
         parts.push(format!("{} output tokens", usage.output_tokens));
     }
+    if !output.duration.is_zero() {
+        parts.push(format!("{:.2} s", output.duration.as_secs_f64()));
+    }
     parts.join(", ")
 }
 
 fn plain(rows: &[Row<'_>], footer: &str) -> String {
     let width = |cells: &dyn Fn(&Row<'_>) -> usize, head: usize| rows.iter().map(cells).max().unwrap_or(0).max(head);
     let places = width(&|row| row.place.chars().count(), 0);
+    let prompts = width(&|row| shortened(row.prompt).chars().count(), 0);
+    // Without prompts there is no column for them.
+    let prompts = if prompts == 0 { 0 } else { prompts.max("prompt".len()) };
     let reasons = width(&|row| row.finish_reason.chars().count(), "finish".len());
     // The answer stands last, so that a long one needs no space.
-    let line = |place: &str, reason: &str, answer: &str| {
-        let gap = if places > 0 { "  " } else { "" };
-        format!("{place:places$}{gap}{reason:reasons$}  {answer}").trim_end().to_owned() + "\n"
+    let line = |place: &str, prompt: &str, reason: &str, answer: &str| {
+        let gap = |width: usize| if width > 0 { "  " } else { "" };
+        let (after_place, after_prompt) = (gap(places), gap(prompts));
+        let line = format!("{place:places$}{after_place}{prompt:prompts$}{after_prompt}{reason:reasons$}  {answer}");
+        line.trim_end().to_owned() + "\n"
     };
-    let mut text = line("", "finish", "answer");
+    let mut text = line("", if prompts > 0 { "prompt" } else { "" }, "finish", "answer");
     for row in rows {
         let mut answer = row.answer.lines();
-        text.push_str(&line(&row.place, row.finish_reason, answer.next().unwrap_or_default()));
+        let first = answer.next().unwrap_or_default();
+        text.push_str(&line(&row.place, &shortened(row.prompt), row.finish_reason, first));
         for rest in answer {
-            text.push_str(&line("", "", rest));
+            text.push_str(&line("", "", "", rest));
         }
     }
     text.push_str(footer);
@@ -81,6 +120,10 @@ fn html(rows: &[Row<'_>], footer: &str) -> String {
     if has_places {
         html.push_str("<th></th>");
     }
+    let has_prompts = rows.iter().any(|row| !row.prompt.is_empty());
+    if has_prompts {
+        html.push_str("<th style=\"text-align: left\">prompt</th>");
+    }
     html.push_str(
         "<th style=\"text-align: left\">answer</th><th style=\"text-align: left\">finish</th></tr></thead><tbody>",
     );
@@ -88,6 +131,10 @@ fn html(rows: &[Row<'_>], footer: &str) -> String {
         html.push_str("<tr>");
         if has_places {
             html.push_str(&format!("<td>{}</td>", escape(&row.place)));
+        }
+        if has_prompts {
+            let prompt = escape(&shortened(row.prompt));
+            html.push_str(&format!("<td style=\"text-align: left\">{prompt}</td>"));
         }
         html.push_str(&format!(
             "<td style=\"text-align: left; white-space: pre-wrap\">{}</td><td style=\"text-align: left\">{}</td></tr>",
@@ -151,6 +198,21 @@ mod tests {
             &["<td>[0][1]</td>", "a\nb"],
         );
         check(Vec::new(), "finish  answer", &["<tbody></tbody>"]);
+        let mut output = LlmOutput::default();
+        output.prompts = vec!["How are\nyou?".into(), "word ".repeat(20).into()];
+        output.duration = std::time::Duration::from_millis(577);
+        let completions = vec![generation("a", Some("stop")), generation("b", Some("stop"))];
+        let result = LlmResult::new(vec![completions, vec![generation("c", None)]], output);
+        let long = "word ".repeat(11) + "word…";
+        let bundle = bundle(&result);
+        let lines: Vec<&str> = bundle["text/plain"].as_str().unwrap_or_default().lines().collect();
+        let column = |text: &str| format!("{text:60}");
+        assert_eq!(lines[0], format!("        {}  finish  answer", column("prompt")));
+        assert_eq!(lines[1], format!("[0][0]  {}  stop    a", column("How are you?")));
+        assert_eq!(lines[2], format!("[0][1]  {}  stop    b", column("")));
+        assert_eq!(lines[3], format!("[1]     {}          c", column(&long)));
+        assert_eq!(lines[4], "0.58 s");
+        assert!(bundle["text/html"].as_str().is_some_and(|html| html.contains(">How are you?</td>")), "{bundle:?}");
         let hostile = generation("<script>alert('$x & \"y\"')</script>", Some("<i>"));
         let escaped = "&lt;script&gt;alert(&#39;&#36;x &amp; &quot;y&quot;&#39;)&lt;/script&gt;";
         check(

@@ -55,10 +55,34 @@ pub(crate) async fn inspect(
         Some(evaluator) => tokio::time::timeout(limit, evaluator.inspect(code, position)).await.ok().flatten(),
         None => None,
     };
-    let Some((text, rich)) = found else {
+    let Some((text, html)) = found else {
         return InspectReply::default().into();
     };
-    let data =
-        Map::from_iter([("text/plain".to_owned(), Value::String(text)), ("text/html".to_owned(), Value::String(rich))]);
+    let mut data = Map::from_iter([("text/plain".to_owned(), Value::String(text))]);
+    // Front ends outside the browser, and terminals, show Markdown and no HTML.
+    if let Ok(markdown) = htmd::convert(&html) {
+        data.insert("text/markdown".to_owned(), Value::String(markdown));
+    }
+    data.insert("text/html".to_owned(), Value::String(html));
     InspectReply { found: true, data: media(data), ..Default::default() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    /// As rust-analyzer describes a method, in the HTML that evcxr makes of it.
+    #[test]
+    fn descriptions_are_markdown_again() {
+        let html = "<pre><code class=\"language-rust\">core::option::Option\n</code></pre>\n<pre><code \
+            class=\"language-rust\">pub const fn is_some(&amp;self) -&gt; bool\n</code></pre>\n<hr />\n<p>Returns \
+            <code>true</code> if it is a <a href=\"https://doc.rust-lang.org/x.html\"><code>Some</code></a>.</p>\n\
+            <h1>Examples</h1>\n<ul>\n<li>one</li>\n</ul>\n";
+        let markdown = htmd::convert(html).unwrap();
+        for part in [
+            "```rust\npub const fn is_some(&self) -> bool\n```",
+            "Returns `true` if it is a [`Some`](https://doc.rust-lang.org/x.html).",
+            "# Examples",
+        ] {
+            assert!(markdown.contains(part), "no {part:?} in\n{markdown}");
+        }
+    }
 }

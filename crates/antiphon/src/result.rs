@@ -3,11 +3,13 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::prompt::Prompt;
 
 /// The answer to a list of prompts.
 ///
@@ -55,14 +57,28 @@ pub struct Generation {
     pub generation_info: Map<String, Value>,
 }
 
-/// Facts about a whole call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// Facts about a whole call. Two are equal if the same was asked and answered, however long it took.
+#[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct LlmOutput {
     /// Tokens used, summed over the call's requests.
     pub token_usage: TokenUsage,
     /// The model asked for.
     pub model_name: String,
+    /// The prompts, in the order given. Not serialized: a result may be stored where its prompts must not.
+    #[serde(skip)]
+    pub prompts: Vec<Prompt>,
+    /// From the call's start to the end of its last answer, retries and waits for limits included
+    /// (`gen_ai.client.operation.duration`). Not serialized.
+    #[serde(skip)]
+    pub duration: Duration,
+}
+
+impl PartialEq for LlmOutput {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { token_usage, model_name, prompts, duration: _ } = self;
+        *token_usage == other.token_usage && *model_name == other.model_name && *prompts == other.prompts
+    }
 }
 
 /// Numbers of tokens, in OpenTelemetry's words. Zero where the server reports none.

@@ -237,8 +237,9 @@ fn answers_of_a_model_are_a_table() {
         let shown = bundles(&shown);
         let [(true, bundle)] = shown.as_slice() else { panic!("{shown:?}") };
         let (plain, html) = (bundle["text/plain"].as_str().unwrap(), bundle["text/html"].as_str().unwrap());
-        assert!(plain.starts_with("finish  answer\nstop    ") && plain.contains("output tokens"), "{plain}");
-        assert!(html.starts_with("<table>") && html.contains("<td "), "{html}");
+        assert!(plain.starts_with("prompt  finish  answer\nHello   stop    "), "{plain}");
+        assert!(plain.contains("output tokens") && plain.ends_with(" s"), "{plain}");
+        assert!(html.starts_with("<table>") && html.contains(">Hello</td>"), "{html}");
     }
     let shown = t.cell("display(answer.clone());").ok();
     assert!(shown.displays()[0].data["text/html"].as_str().unwrap().starts_with("<table>"));

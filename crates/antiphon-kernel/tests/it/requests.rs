@@ -83,6 +83,8 @@ async fn positions_count_code_points() {
     let code = "\u{1f980} known";
     let content = front_end.ask("inspect_request", json!({ "code": code, "cursor_pos": 7, "detail_level": 0 })).await;
     assert_eq!((&content["found"], &content["data"]["text/plain"]), (&json!(true), &json!("a known name")));
+    assert_eq!(content["data"]["text/markdown"], "**a known name**");
+    assert_eq!(content["data"]["text/html"], "<b>a known name</b>");
     let content = front_end.ask("inspect_request", json!({ "code": code, "cursor_pos": 3 })).await;
     assert_eq!(content, json!({ "status": "ok", "found": false, "data": {}, "metadata": {} }));
     front_end.shut_down(kernel).await;

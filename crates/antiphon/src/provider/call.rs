@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::future::{join_all, try_join_all};
 use serde_json::Value;
@@ -106,6 +107,7 @@ impl Plan {
     }
 
     async fn run_all(&self) -> Result<LlmResult, Error> {
+        let begun = Instant::now();
         let info = CallInfo::new(self, false);
         info.start(self);
         let parts = match &self.endpoint {
@@ -121,7 +123,7 @@ impl Plan {
                 .await
             }
         };
-        let result = parts.and_then(|parts| self.collect(parts.into_iter().flatten()).into_result());
+        let result = parts.and_then(|parts| self.collect(parts.into_iter().flatten(), begun).into_result());
         info.end(self, result.as_ref());
         result
     }
@@ -137,13 +139,14 @@ impl Plan {
     }
 
     async fn run_to_the_end(&self) -> PromptResults {
+        let begun = Instant::now();
         let info = CallInfo::new(self, false);
         info.start(self);
         let parts = match &self.endpoint {
             None => Vec::new(),
             Some(endpoint) => join_all(self.jobs.iter().map(|job| self.run_job(endpoint, job))).await,
         };
-        let results = self.collect(parts.into_iter().flatten());
+        let results = self.collect(parts.into_iter().flatten(), begun);
         if !self.callbacks.is_empty() {
             info.end(self, results.clone().into_result().as_ref());
         }
@@ -207,7 +210,7 @@ impl Plan {
         }
     }
 
-    fn collect(&self, parts: impl Iterator<Item = Part>) -> PromptResults {
+    fn collect(&self, parts: impl Iterator<Item = Part>, begun: Instant) -> PromptResults {
         let mut results: Vec<PromptResult> = self.prompts.iter().map(|_| PromptResult::default()).collect();
         let mut token_usage = TokenUsage::default();
         for Part { first, answer } in parts {
@@ -225,7 +228,13 @@ impl Plan {
                 }
             }
         }
-        PromptResults { results, llm_output: LlmOutput { token_usage, model_name: self.model.clone() } }
+        let llm_output = LlmOutput {
+            token_usage,
+            model_name: self.model.clone(),
+            prompts: self.prompts.clone(),
+            duration: begun.elapsed(),
+        };
+        PromptResults { results, llm_output }
     }
 }
 

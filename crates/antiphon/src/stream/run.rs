@@ -29,7 +29,7 @@ pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
             Ok(answer) => {
                 telemetry::first_chunk(&span, begun.elapsed());
                 let restarts = if plan.restart_streams { plan.max_retries() } else { 0 };
-                let running = Running { plan, info, span, answer, restarts };
+                let running = Running { plan, info, span, begun, answer, restarts };
                 Ok(LlmStream::new(stream::unfold(Some(Box::new(running)), Running::step)))
             }
             Err(error) => {
@@ -47,6 +47,7 @@ struct Running {
     plan: Plan,
     info: CallInfo,
     span: Span,
+    begun: Instant,
     answer: Answer,
     /// How often it may still begin anew.
     restarts: u32,
@@ -83,6 +84,10 @@ impl Running {
                 self.restarts -= 1;
                 self.answer = Answer::open(&self.plan).await?;
                 Ok(StreamEvent::Restart)
+            }
+            Ok(StreamEvent::End(mut result)) => {
+                result.llm_output.duration = self.begun.elapsed();
+                Ok(StreamEvent::End(result))
             }
             event => event,
         }
@@ -252,7 +257,13 @@ impl Answer {
         }
         self.facts.note_on(&mut generation, &plan.model, self.model.as_deref());
         plan.note_dropped(&mut generation);
-        let llm_output = LlmOutput { token_usage: self.usage, model_name: plan.model.clone() };
+        // Its duration is the stream's to know.
+        let llm_output = LlmOutput {
+            token_usage: self.usage,
+            model_name: plan.model.clone(),
+            prompts: plan.prompts.clone(),
+            ..LlmOutput::default()
+        };
         LlmResult::new(vec![vec![generation]], llm_output)
     }
 }

@@ -91,6 +91,7 @@ fn check(events: &[StreamEvent], whole: &LlmResult) {
     let info = &result.generations[0][0].generation_info;
     assert_eq!(info["finish_reason"], whole.generations[0][0].generation_info["finish_reason"]);
     assert_eq!(result.llm_output, whole.llm_output);
+    assert!(!result.llm_output.duration.is_zero() && !whole.llm_output.duration.is_zero());
     let usage =
         events.iter().rev().find_map(|event| if let StreamEvent::Usage(usage) = event { Some(*usage) } else { None });
     assert_eq!(usage, Some(whole.llm_output.token_usage));

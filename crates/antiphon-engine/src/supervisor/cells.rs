@@ -1,0 +1,78 @@
+//! The supervisor's part for cells: their turn, and their interruption.
+
+use std::sync::Arc;
+
+use antiphon_channel::{ToCargo, ToHost};
+use tokio::time::Instant;
+
+use super::Supervisor;
+use crate::event::{End, Event};
+use crate::magics::{self, Expanded};
+use crate::metrics::Metrics;
+use crate::redact::{Guard, is_secret};
+use crate::run::{Run, cancelled};
+
+impl Supervisor {
+    pub(super) async fn start_next(&mut self) {
+        if self.run.is_some() || !self.ready {
+            return;
+        }
+        let Some(queued) = self.queue.pop_front() else {
+            return;
+        };
+        let id = self.next_id();
+        let expanded = magics::expand(&queued.code, self.host.working_dir());
+        if let Ok(Expanded { env, .. }) = &expanded {
+            self.learn_secrets(env);
+        }
+        let guard = Guard::new(Arc::clone(&self.redactor));
+        let is_timed = expanded.as_ref().is_ok_and(|expanded| expanded.is_timed);
+        let mut run = Run::new(id, queued, is_timed, guard, std::time::Instant::now());
+        for event in self.stray.drain(..) {
+            run.push(event);
+        }
+        match expanded {
+            Ok(Expanded { code, env, .. }) => {
+                run.code.clone_from(&code);
+                self.host.send(&ToHost::Execute { id, code, env }).await;
+            }
+            Err(error) => run.fail(error),
+        }
+        self.run = Some(run);
+    }
+
+    /// What a cell sets by `:env` may be a secret from then on.
+    fn learn_secrets(&mut self, env: &[(String, String)]) {
+        if env.iter().any(|(name, value)| is_secret(name, value)) {
+            let redactor = Arc::make_mut(&mut self.redactor);
+            for (name, value) in env {
+                redactor.add(name, value);
+            }
+            self.background.set_redactor(&self.redactor);
+        }
+    }
+
+    pub(super) async fn interrupt(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
+            // A cell that waits for the evaluator's replacement is the one that a user sees running.
+            if let Some(queued) = self.queue.pop_front().filter(|_| !self.ready) {
+                let error = cancelled("before it began, while the evaluator was started anew");
+                // Nothing was sent yet, so there is room.
+                let _ = queued.events.try_send(Event::End(End::Failed(error), Metrics::default()));
+            }
+            return;
+        };
+        run.cancelled = true;
+        for writer in self.cargo.values_mut() {
+            writer.send(&ToCargo::Abort).await;
+        }
+        if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
+            child.interrupt(sequence);
+            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+            if self.asks.block_cell() {
+                // A `read` cannot be cut.
+                child.kill();
+            }
+        }
+    }
+}
