@@ -2,8 +2,15 @@
 
 use std::fmt;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
+use antiphon_channel::FromCell;
 use rustix::process::{Pid, Signal};
+
+use crate::{channel, shared};
+
+/// How long an interrupted command may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A shell's command did not succeed.
 pub struct ShellError {
@@ -34,7 +41,7 @@ impl std::error::Error for ShellError {}
 /// It cannot be started, or ends with another status than 0.
 ///
 /// # Cancel safety
-/// Dropping the future kills the command and what it started in its process group.
+/// Dropping the future interrupts the command's process group as Ctrl-C does, and kills it a second later.
 #[doc(hidden)]
 pub async fn __shell(command: &str) -> Result<(), ShellError> {
     let fails = |status| ShellError { command: command.to_owned(), status };
@@ -42,23 +49,46 @@ pub async fn __shell(command: &str) -> Result<(), ShellError> {
     // Standard input is evcxr's, and what evcxr tells its children is not for others.
     shell.arg("-c").arg(command).stdin(Stdio::null()).env_remove("EVCXR_IS_RUNTIME");
     let mut child = shell.process_group(0).spawn().map_err(|error| fails(Err(error)))?;
-    let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+    let mut group = Group::new(child.id());
     let status = child.wait().await;
-    // It has ended; what it left in the background lives on.
-    std::mem::forget(group);
+    // What it left in the background lives on.
+    group.has_ended = true;
     match status {
         Ok(status) if status.success() => Ok(()),
         status => Err(fails(status)),
     }
 }
 
-/// A process group that is killed on drop.
-struct Group(Option<Pid>);
+/// The process group of a command. The engine knows of it too: this process may be killed.
+struct Group {
+    id: Option<Pid>,
+    has_ended: bool,
+}
+
+impl Group {
+    fn new(leader: Option<u32>) -> Self {
+        let id = leader.and_then(|id| Pid::from_raw(id.cast_signed()));
+        tell(id, true);
+        Self { id, has_ended: false }
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
+        let Some(id) = self.id.filter(|_| !self.has_ended) else {
+            return tell(self.id, false);
+        };
+        let _ = rustix::process::kill_process_group(id, Signal::INT);
+        shared::RUNTIME.spawn(async move {
+            tokio::time::sleep(PATIENCE).await;
+            let _ = rustix::process::kill_process_group(id, Signal::KILL);
+            tell(Some(id), false);
+        });
+    }
+}
+
+fn tell(group: Option<Pid>, is_alive: bool) {
+    if let Some(id) = group.filter(|_| channel::is_connected()) {
+        channel::send(&FromCell::ProcessGroup { id: id.as_raw_nonzero().get(), is_alive });
     }
 }

@@ -213,6 +213,13 @@ pub enum FromCell {
         /// It is the thread that runs cells.
         on_cells_thread: bool,
     },
+    /// A process group of a `!command`, which is to end with the child.
+    ProcessGroup {
+        /// As the system names it.
+        id: i32,
+        /// It began, or it has ended.
+        is_alive: bool,
+    },
     /// Output of a task whose cell is over. Only after [`ToCell::RouteBackground`]; it has no place in the streams.
     Background {
         /// The cell that the task belongs to, from [`FromCell::Started`].

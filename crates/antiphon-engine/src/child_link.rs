@@ -1,6 +1,6 @@
 //! The engine's ends of one child: read without waiting, so that "all there is by now" has a meaning.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -37,6 +37,8 @@ pub(crate) struct ChildLink {
     scanner: Scanner,
     /// Frames of the cell library that were read. One may need the others to be dealt with before it is done.
     frames: VecDeque<FromCell>,
+    /// Of commands that the cells started, in groups of their own.
+    process_groups: BTreeSet<i32>,
 }
 
 #[derive(Debug)]
@@ -138,6 +140,7 @@ impl ChildLink {
             cell: None,
             scanner: Scanner::default(),
             frames: VecDeque::new(),
+            process_groups: BTreeSet::new(),
         })
     }
 
@@ -187,7 +190,13 @@ impl ChildLink {
     pub(crate) fn read_cell(&mut self) {
         if let Some(cell) = &mut self.cell {
             while !cell.source.read(&mut cell.buffer) {}
-            self.frames.extend(cell.frames());
+            for frame in cell.frames() {
+                match frame {
+                    FromCell::ProcessGroup { id, is_alive: true } => drop(self.process_groups.insert(id)),
+                    FromCell::ProcessGroup { id, is_alive: false } => drop(self.process_groups.remove(&id)),
+                    frame => self.frames.push_back(frame),
+                }
+            }
         }
     }
 
@@ -248,6 +257,16 @@ impl ChildLink {
     pub(crate) fn kill(&self) {
         if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for ChildLink {
+    fn drop(&mut self) {
+        // The child is dead, or about to be killed, and cannot end them itself.
+        self.read_cell();
+        for group in self.process_groups.iter().filter_map(|&id| Pid::from_raw(id)) {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
     }
 }

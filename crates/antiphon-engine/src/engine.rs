@@ -280,7 +280,8 @@ pub struct Interrupter {
 
 impl Interrupter {
     /// Cuts the running cell: at its `.await` at once, in compilers at once, in blocking code by replacing its process
-    /// after [`Options::interrupt_grace`]. Without a running cell it does nothing.
+    /// after [`Options::interrupt_grace`]. A cell that waits for the evaluator's
+    /// replacement ends before it began. Without either it does nothing.
     pub async fn interrupt(&self) {
         let _ = self.commands.send(Command::Interrupt).await;
     }

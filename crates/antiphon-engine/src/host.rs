@@ -232,9 +232,11 @@ impl Host {
                 FromHost::Executed { id, result }
             }
             ToHost::Complete { id, code, position } => {
+                let code = magics::without_env(&code);
                 FromHost::Completed { id, completions: self.complete(&code, position).unwrap_or_default() }
             }
             ToHost::Inspect { id, code, position } => {
+                let code = magics::without_env(&code);
                 let end = end_of_name(&code, position);
                 let text = guarded(|| self.context.hover_at(&code, end).ok()).ok().flatten();
                 FromHost::Inspected { id, text: text.filter(|(text, _)| text != "No documentation found") }
@@ -353,9 +355,9 @@ fn end_of_name(code: &str, position: usize) -> usize {
 /// Adds our commands to evcxr's list of its own.
 fn add_help(executed: &mut Executed) {
     // evcxr has one of that name, which does less.
-    let is_replaced = |line: &&str| !MAGICS.iter().any(|(name, _)| line.split_whitespace().next() == Some(name));
+    let is_kept = |line: &&str| !MAGICS.iter().any(|(name, _)| line.split_whitespace().next() == Some(name));
     if let Some(Value::String(text)) = executed.content.get_mut("text/plain") {
-        let mut lines: Vec<String> = text.lines().filter(is_replaced).map(ToOwned::to_owned).collect();
+        let mut lines: Vec<String> = text.lines().filter(is_kept).map(ToOwned::to_owned).collect();
         lines.extend(MAGICS.map(|(name, description)| format!("{name:<17} {description}")));
         lines.sort();
         *text = lines.join("\n");

@@ -99,6 +99,11 @@ impl HostProcess {
         &self.command.working_dir
     }
 
+    /// Sets environment variables for hosts that come after this one.
+    pub(crate) fn remember(&mut self, env: &[(String, String)]) {
+        self.command.env.extend_from_slice(env);
+    }
+
     pub(crate) fn restart(&mut self) -> Result<(), Error> {
         self.connection = None;
         self.child = self.command.spawn()?;

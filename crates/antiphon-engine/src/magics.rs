@@ -15,6 +15,10 @@ pub(crate) const MAGICS: [(&str, &str); 3] = [
 ];
 /// Files that load files.
 const MAX_DEPTH: usize = 8;
+const MAX_FILE_BYTES: u64 = 16 << 20;
+/// Variables by which the evaluator finds its own things.
+const RESERVED: [&str; 7] = ["CARGO", "CARGO_HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "PATH", "RUSTC", "TMPDIR"];
+const RESERVED_FAMILIES: [&str; 2] = ["ANTIPHON_", "EVCXR_"];
 
 /// A cell as evcxr gets it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(crate) struct Expanded {
     pub(crate) is_timed: bool,
     /// Variables that are set before it runs.
     pub(crate) env: Vec<(String, String)>,
+    /// No command of evcxr's may follow.
+    has_code: bool,
 }
 
 /// Expands the head of a cell. Relative paths are below the folder.
@@ -31,60 +37,67 @@ pub(crate) struct Expanded {
 /// # Errors
 /// A file that cannot be read, or a command with no or wrong arguments: the cell's error.
 pub(crate) fn expand(code: &str, working_dir: &Path) -> Result<Expanded, CellError> {
-    let code = load(code, working_dir, 0)?;
-    let head: Vec<&str> = head(&code).collect();
-    // evcxr takes commands only before code. A shell's line that must run before one of them is evcxr's to run: it shows
-    // what was printed at the end, and cannot be interrupted.
-    let last_command = head.iter().rposition(|line| command(line).is_some_and(|(name, _)| !is_ours(name)));
     let mut expanded = Expanded::default();
-    for (index, line) in code.split_inclusive('\n').enumerate() {
-        let text = line.trim_end_matches(['\n', '\r']);
-        let end = &line[text.len()..];
-        if index < head.len() {
-            if let Some((name, argument)) = command(text) {
-                match name {
-                    ":time" => expanded.is_timed = true,
-                    ":env" => expanded.env.push(assignment(argument)?),
-                    _ => expanded.code.push_str(text),
-                }
-            } else if text.starts_with('!') && last_command.is_none_or(|last| index > last) {
-                let shell = text.trim_start_matches('!').trim();
-                expanded.code.push_str(&format!("tokio::__shell({shell:?}).await?;"));
-            } else {
-                expanded.code.push_str(text);
-            }
-        } else {
-            expanded.code.push_str(text);
-        }
-        expanded.code.push_str(end);
-    }
+    expand_into(&mut expanded, code, working_dir, 0)?;
     Ok(expanded)
 }
 
-/// Puts files in the place of `:load`.
-fn load(code: &str, working_dir: &Path, depth: usize) -> Result<String, CellError> {
-    let head = head(code).count();
-    let mut loaded = String::with_capacity(code.len());
+fn expand_into(expanded: &mut Expanded, code: &str, working_dir: &Path, depth: usize) -> Result<(), CellError> {
+    let head: Vec<&str> = head(code).collect();
+    // evcxr takes commands only before code. A shell's line that must run before one of them is evcxr's to run: it shows
+    // what was printed at the end, and cannot be interrupted.
+    let last_command = head.iter().rposition(|line| command(line).is_some_and(|(name, _)| !is_ours(name)));
     for (index, line) in code.split_inclusive('\n').enumerate() {
-        let argument = command(line.trim_end()).filter(|(name, _)| index < head && *name == ":load");
-        let Some((_, argument)) = argument else {
-            loaded.push_str(line);
-            continue;
-        };
-        if argument.is_empty() {
-            return Err(command_error("`:load` needs a file, e.g. `:load helpers.rs`".to_owned()));
+        let text = line.trim_end_matches(['\n', '\r']);
+        let is_head = index < head.len();
+        match command(text).filter(|_| is_head) {
+            Some((":time", "")) => expanded.is_timed = true,
+            Some((":time", _)) => {
+                return Err(command_error("`:time` stands on a line of its own, before the code".to_owned()));
+            }
+            Some((":env", argument)) => expanded.env.push(assignment(argument)?),
+            Some((":load", argument)) => {
+                let file = load(argument, working_dir, depth)?;
+                expand_into(expanded, file.trim_end_matches('\n'), working_dir, depth + 1)?;
+            }
+            Some((name, _)) if expanded.has_code => {
+                let text = format!("`{name}` stands after the code of a loaded file; put it before the `:load`");
+                return Err(command_error(text));
+            }
+            Some(_) => expanded.code.push_str(text),
+            None if is_head && text.starts_with('!') && last_command.is_none_or(|last| index > last) => {
+                let shell = text.trim_start_matches('!').trim();
+                expanded.code.push_str(&format!("tokio::__shell({shell:?}).await?;"));
+                expanded.has_code = true;
+            }
+            None => {
+                expanded.code.push_str(text);
+                expanded.has_code |= !is_head;
+            }
         }
-        if depth == MAX_DEPTH {
-            let text = format!("`:load {argument}`: files load each other, more than {MAX_DEPTH} deep");
-            return Err(command_error(text));
-        }
-        let path = working_dir.join(argument);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| command_error(format!("cannot read `{}`: {error}", path.display())))?;
-        loaded.push_str(load(&text, working_dir, depth + 1)?.trim_end_matches('\n'));
-        loaded.push('\n');
+        expanded.code.push_str(&line[text.len()..]);
     }
-    Ok(loaded)
+    Ok(())
+}
+
+/// The text of a file that `:load` names.
+fn load(argument: &str, working_dir: &Path, depth: usize) -> Result<String, CellError> {
+    if argument.is_empty() {
+        return Err(command_error("`:load` needs a file, e.g. `:load helpers.rs`".to_owned()));
+    }
+    if depth == MAX_DEPTH {
+        let text = format!("`:load {argument}`: files load each other, more than {MAX_DEPTH} deep");
+        return Err(command_error(text));
+    }
+    let path = working_dir.join(argument);
+    let fails = |why: String| command_error(format!("cannot read `{}`: {why}", path.display()));
+    // A pipe would hold up everything, a device has no end.
+    let metadata = std::fs::metadata(&path).map_err(|error| fails(error.to_string()))?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
+        return Err(fails(format!("it is not a file of at most {} MB", MAX_FILE_BYTES >> 20)));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| fails(error.to_string()))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 /// The lines before a cell's code, as evcxr finds them.
@@ -106,17 +119,44 @@ pub(crate) fn commands(code: &str) -> impl Iterator<Item = (&str, &str)> {
     head(code).filter_map(command)
 }
 
+/// What looks as if it were set by `:env` or evcxr's `:build_env`, wherever it stands.
+pub(crate) fn assignments(code: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = code.lines().map(str::trim).filter(|line| line.starts_with(":env") || line.starts_with(":build_env"));
+    lines.filter_map(|line| {
+        let (_, argument) = line.split_once(|c: char| c.is_whitespace() || c == '=')?;
+        let (name, value) = argument.split_once('=')?;
+        Some((name.trim(), value.trim()))
+    })
+}
+
+/// A cell in which nothing is set, with all else at its place: evcxr sets variables also when it only analyses.
+pub(crate) fn without_env(code: &str) -> String {
+    let head = head(code).count();
+    let lines = code.split_inclusive('\n').enumerate().map(|(index, line)| {
+        let text = line.trim_end_matches(['\n', '\r']);
+        let is_set = command(text).is_some_and(|(name, argument)| name == ":env" && argument.contains('='));
+        let is_blank = index < head && is_set;
+        if is_blank { " ".repeat(text.len()) + &line[text.len()..] } else { line.to_owned() }
+    });
+    lines.collect()
+}
+
 fn is_ours(name: &str) -> bool {
     MAGICS.iter().any(|(ours, _)| *ours == name)
 }
 
 fn assignment(argument: &str) -> Result<(String, String), CellError> {
-    match argument.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() && !argument.contains('\0') => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(command_error("`:env` needs a name and a value, e.g. `:env RUST_LOG=debug`".to_owned())),
+    let Some((name, value)) = argument.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
+        return Err(command_error("`:env` needs a name and a value, e.g. `:env RUST_LOG=debug`".to_owned()));
+    };
+    if name.is_empty() || argument.contains('\0') {
+        return Err(command_error("`:env` needs a name, e.g. `:env RUST_LOG=debug`".to_owned()));
     }
+    if RESERVED.contains(&name) || RESERVED_FAMILIES.iter().any(|family| name.starts_with(family)) {
+        let text = format!("`:env` cannot set `{name}`, which the evaluator needs as it is; `std::env::set_var` can");
+        return Err(command_error(text));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 pub(crate) fn command_error(message: String) -> CellError {
@@ -133,7 +173,7 @@ mod tests {
 
     #[test]
     fn lines_keep_their_places() {
-        let Expanded { code, is_timed, env } =
+        let Expanded { code, is_timed, env, .. } =
             expanded(":dep itoa = \"1\"\n:time\n :env A= b c \n\n// a word\n!echo \"hi\"\r\nlet x = 1;\n:time");
         let shell = "tokio::__shell(\"echo \\\"hi\\\"\").await?;";
         assert_eq!(code, format!(":dep itoa = \"1\"\n\n\n\n// a word\n{shell}\r\nlet x = 1;\n:time"));
@@ -141,7 +181,8 @@ mod tests {
         assert_eq!(env, [("A".to_owned(), "b c".to_owned())]);
         // Nothing of ours, not even a line end.
         for same in ["", "1 + 1", "let time = 1;\n!ls", ":timing", "!make\n:dep made = { path = \"made\" }"] {
-            assert_eq!(expanded(same), Expanded { code: same.to_owned(), ..Expanded::default() });
+            let Expanded { code, is_timed, env, .. } = expanded(same);
+            assert_eq!((code.as_str(), is_timed, env), (same, false, Vec::new()));
         }
     }
 
@@ -152,6 +193,14 @@ mod tests {
         std::fs::write(folder.path().join("b.rs"), "fn b() {}").unwrap();
         let code = expand(":load a.rs\na();", folder.path()).unwrap().code;
         assert_eq!(code, ":dep itoa = \"1\"\nfn b() {}\nfn a() {}\na();");
+        // What is ours may follow, what is evcxr's may not.
+        let Expanded { code, is_timed, env, .. } = expand(":load b.rs\n:time\n:env A=b\n!ls", folder.path()).unwrap();
+        assert_eq!(code, "fn b() {}\n\n\ntokio::__shell(\"ls\").await?;");
+        assert!(is_timed && env == [("A".to_owned(), "b".to_owned())]);
+        let error = expand(":load b.rs\n:dep itoa = \"1\"", folder.path()).unwrap_err();
+        assert!(error.evalue.contains("`:dep` stands after"), "{error:?}");
+        std::fs::write(folder.path().join("bom.rs"), "\u{feff}:dep itoa = \"1\"\r\nitoa();\r\n").unwrap();
+        assert_eq!(expand(":load bom.rs", folder.path()).unwrap().code, ":dep itoa = \"1\"\r\nitoa();\r");
         std::fs::write(folder.path().join("b.rs"), ":load a.rs").unwrap();
         let error = expand(":load b.rs", folder.path()).unwrap_err();
         assert!(error.evalue.contains("load each other"), "{error:?}");
@@ -164,11 +213,27 @@ mod tests {
             (":load none.rs", "cannot read `/nowhere/none.rs`"),
             (":env", "needs a name and a value"),
             (":env A", "needs a name and a value"),
-            (":env =b", "needs a name and a value"),
+            (":env =b", "needs a name"),
+            (":env PATH=/x", "cannot set `PATH`"),
+            (":env ANTIPHON_SESSION=/x", "cannot set `ANTIPHON_SESSION`"),
+            (":time let x = 1;", "on a line of its own"),
+            (":load /dev/null", "not a file"),
         ] {
             let error = expand(code, Path::new("/nowhere")).unwrap_err();
             assert_eq!(error.ename, "CommandError");
             assert!(error.evalue.contains(words), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_is_set_is_found_wherever_it_stands() {
+        let code = "let x = 1;\n:env A_KEY=1=2 \n  :env=B_KEY=3\n:build_env\tC_KEY=4\n:environment\n:env D";
+        assert_eq!(assignments(code).collect::<Vec<_>>(), [("A_KEY", "1=2"), ("B_KEY", "3"), ("C_KEY", "4")]);
+    }
+
+    #[test]
+    fn analysis_sets_nothing() {
+        let code = ":env KEY=\u{e4}\r\n:en\nx.\n:env A=b";
+        assert_eq!(without_env(code), format!("{}\r\n:en\nx.\n:env A=b", " ".repeat(11)));
     }
 }

@@ -63,7 +63,7 @@ pub enum ErrorKind {
         source: zeromq::ZmqError,
     },
     /// The thread of the sockets cannot be started, or has panicked.
-    #[error("cannot start a thread for the sockets")]
+    #[error("the thread of the sockets failed")]
     SocketThread(#[source] io::Error),
     /// The kernelspec cannot be written or removed.
     #[error("cannot {action} `{}`", path.display())]

@@ -168,7 +168,7 @@ impl Kernel {
         let background_due = self.late.as_ref().and_then(|late| late.outputs.due());
         let due = output_due.into_iter().chain(background_due).min();
         tokio::select! {
-            Some(request) = self.sockets.requests.recv() => Wake::Request(request),
+            request = self.sockets.requests.recv() => request.map_or_else(sockets_are_gone, Wake::Request),
             Some(signal) = self.signals.recv() => Wake::Signal(signal),
             event = cell_event(self.running.as_mut()) => Wake::Cell(event),
             Some((cell, event)) = background_event(self.background.as_mut()) => Wake::Background(cell, event),
@@ -315,6 +315,12 @@ impl Kernel {
 fn bad_content(request: &Request, error: &serde_json::Error) -> JupyterMessageContent {
     tracing::warn!(msg_type = request.msg_type(), %error, "a request has a content of another form");
     replies::refusal(request.msg_type(), "BadRequest", &format!("its content cannot be read: {error}"))
+}
+
+/// Nobody can reach the kernel any more.
+fn sockets_are_gone() -> Wake {
+    tracing::error!("the sockets failed; the kernel ends");
+    Wake::Signal(KernelSignal::Shutdown)
 }
 
 async fn cell_event(running: Option<&mut Execution>) -> Event {

@@ -25,7 +25,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Outgoing {
     pub(crate) channel: Channel,
     pub(crate) message: JupyterMessage,
-    pub(crate) has_left: oneshot::Sender<bool>,
+    pub(crate) was_taken: oneshot::Sender<bool>,
 }
 
 /// The sockets of a kernel. All of it is polled by one thread, see [`crate::sockets`].
@@ -79,9 +79,9 @@ impl Network {
 
     /// Sends what comes until nothing more will, then closes all channels once it has left, within a limit.
     pub(crate) async fn run(mut self, mut outgoing: mpsc::Receiver<Outgoing>) {
-        while let Some(Outgoing { channel, message, has_left }) = outgoing.recv().await {
+        while let Some(Outgoing { channel, message, was_taken }) = outgoing.recv().await {
             // Nobody may wait for it any more.
-            let _ = has_left.send(self.send(channel, message));
+            let _ = was_taken.send(self.send(channel, message));
         }
         let delivered = async {
             let _ = self.iopub_task.await;

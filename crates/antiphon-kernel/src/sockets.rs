@@ -54,16 +54,25 @@ impl Sockets {
             drop((runtime, ended_tx));
         };
         thread.spawn(run).map_err(ErrorKind::SocketThread)?;
-        let iopub = bound.await.map_err(|_| ErrorKind::SocketThread(io::Error::other("it panicked")))??;
+        let bound = bound.await;
+        let bound = bound.unwrap_or_else(|_| Err(ErrorKind::SocketThread(io::Error::other("it panicked")).into()));
+        let iopub = match bound {
+            Ok(iopub) => iopub,
+            Err(error) => {
+                // The paths of its sockets go with the thread.
+                let _ = ended.await;
+                return Err(error);
+            }
+        };
         Ok(Self { requests, iopub, outgoing, ended })
     }
 
     /// Sends a message to the client that its identities name. False when there is no such client on this channel, or
     /// none that reads.
     pub(crate) async fn send(&self, channel: Channel, message: JupyterMessage) -> bool {
-        let (has_left_tx, has_left) = oneshot::channel();
-        let outgoing = Outgoing { channel, message, has_left: has_left_tx };
-        self.outgoing.send(outgoing).await.is_ok() && has_left.await.unwrap_or_default()
+        let (was_taken_tx, was_taken) = oneshot::channel();
+        let outgoing = Outgoing { channel, message, was_taken: was_taken_tx };
+        self.outgoing.send(outgoing).await.is_ok() && was_taken.await.unwrap_or_default()
     }
 
     /// Closes all channels once what was sent has left, within a limit.

@@ -69,7 +69,8 @@ pub struct LlmOutput {
     #[serde(skip)]
     pub prompts: Vec<Prompt>,
     /// From the call's start to the end of its last answer, retries and waits for limits included
-    /// (`gen_ai.client.operation.duration`). Not serialized.
+    /// (`gen_ai.client.operation.duration`): of the call that answered, where [`Fallback`](crate::Fallback),
+    /// [`Hedged`](crate::Hedged) or [`SingleFlight`](crate::SingleFlight) chose among several. Not serialized.
     #[serde(skip)]
     pub duration: Duration,
 }

@@ -22,8 +22,10 @@ impl Supervisor {
         };
         let id = self.next_id();
         let expanded = magics::expand(&queued.code, self.host.working_dir());
-        if let Ok(Expanded { env, .. }) = &expanded {
-            self.learn_secrets(env);
+        self.learn_secrets(&queued.code);
+        if let Ok(Expanded { code, env, .. }) = &expanded {
+            self.learn_secrets(code);
+            self.host.remember(env);
         }
         let guard = Guard::new(Arc::clone(&self.redactor));
         let is_timed = expanded.as_ref().is_ok_and(|expanded| expanded.is_timed);
@@ -41,11 +43,12 @@ impl Supervisor {
         self.run = Some(run);
     }
 
-    /// What a cell sets by `:env` may be a secret from then on.
-    fn learn_secrets(&mut self, env: &[(String, String)]) {
-        if env.iter().any(|(name, value)| is_secret(name, value)) {
+    /// What a cell sets by `:env` may be a secret from then on: also on a line that is an error, which is shown.
+    fn learn_secrets(&mut self, code: &str) {
+        let secrets: Vec<_> = magics::assignments(code).filter(|(name, value)| is_secret(name, value)).collect();
+        if !secrets.is_empty() {
             let redactor = Arc::make_mut(&mut self.redactor);
-            for (name, value) in env {
+            for (name, value) in secrets {
                 redactor.add(name, value);
             }
             self.background.set_redactor(&self.redactor);
@@ -55,7 +58,9 @@ impl Supervisor {
     pub(super) async fn interrupt(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
             // A cell that waits for the evaluator's replacement is the one that a user sees running.
-            if let Some(queued) = self.queue.pop_front().filter(|_| !self.ready) {
+            if !self.ready
+                && let Some(queued) = self.queue.pop_front()
+            {
                 let error = cancelled("before it began, while the evaluator was started anew");
                 // Nothing was sent yet, so there is room.
                 let _ = queued.events.try_send(Event::End(End::Failed(error), Metrics::default()));

@@ -110,6 +110,8 @@ impl Supervisor {
                     self.pump_stdout();
                     self.stdin_read(given, on_cells_thread);
                 }
+                // The link's own.
+                FromCell::ProcessGroup { .. } => {}
                 FromCell::Background { sequence, output } => {
                     if let Some(event) = self.background.push(sequence, output) {
                         self.emit(event);

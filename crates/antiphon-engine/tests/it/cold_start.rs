@@ -131,6 +131,7 @@ fn a_shutdown_in_the_middle_of_a_cell_leaves_nothing() {
     for code in [
         "println!(\"go\");\nloop { std::hint::spin_loop(); }",
         "println!(\"go\");\ntokio::time::sleep(Duration::from_secs(600)).await;",
+        "!echo go; sleep 600 | cat",
     ] {
         let t = own_session(|_| {});
         let folder = PathBuf::from(t.tag().host().variable("ANTIPHON_SESSION").unwrap());

@@ -36,6 +36,16 @@ fn a_key_that_env_sets_is_a_secret() {
     t.cell(":env MAGIC_API_KEY=sk-magic-0123456789").shows_nothing();
     t.cell("println!(\"{}\", std::env::var(\"MAGIC_API_KEY\").unwrap());").prints("[redacted]\n");
     t.cell("!echo $MAGIC_API_KEY").prints("[redacted]\n");
+    // On a line that the compiler takes for code, and shows.
+    let shown = t.cell("let x = 1;\n:env LATE_API_KEY=sk-late-0123456789").failed("CompileError");
+    assert!(!format!("{shown:?}").contains("sk-late"), "{}", shown.traceback());
+    // Another evaluator has it, and keeps it.
+    let host = t.tag().host();
+    host.kill();
+    eventually("another evaluator", Duration::from_secs(10), || {
+        t.tag().hosts().iter().any(|process| process.pid != host.pid)
+    });
+    t.cell("println!(\"{}\", std::env::var(\"MAGIC_API_KEY\").unwrap());").ok();
     t.shutdown();
 }
 
