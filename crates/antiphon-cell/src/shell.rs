@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use antiphon_channel::FromCell;
 use rustix::process::{Pid, Signal};
+use tokio::io::AsyncWriteExt;
 
 use crate::{channel, shared};
 
+/// Begins once the engine knows of it, and not at all if this process is killed before. Its own standard input is empty.
+const GATE: &str = "read -r begin && exec sh -c \"$1\" </dev/null";
 /// How long an interrupted command may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,10 +49,14 @@ impl std::error::Error for ShellError {}
 pub async fn __shell(command: &str) -> Result<(), ShellError> {
     let fails = |status| ShellError { command: command.to_owned(), status };
     let mut shell = tokio::process::Command::new("sh");
-    // Standard input is evcxr's, and what evcxr tells its children is not for others.
-    shell.arg("-c").arg(command).stdin(Stdio::null()).env_remove("EVCXR_IS_RUNTIME");
+    // What evcxr tells its children is not for others.
+    shell.args(["-c", GATE, "sh", command]).stdin(Stdio::piped()).env_remove("EVCXR_IS_RUNTIME");
     let mut child = shell.process_group(0).spawn().map_err(|error| fails(Err(error)))?;
     let mut group = Group::new(child.id());
+    if let Some(mut gate) = child.stdin.take() {
+        // An error means that the shell has ended, which its status says.
+        let _ = gate.write_all(b"\n").await;
+    }
     let status = child.wait().await;
     // What it left in the background lives on.
     group.has_ended = true;
