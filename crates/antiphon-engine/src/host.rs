@@ -385,3 +385,12 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_panic_inside_is_a_message() {
+        let message = super::guarded(|| -> () { panic!("at {}", 7) });
+        assert_eq!(message, Err("at 7".to_owned()));
+    }
+}
