@@ -147,7 +147,7 @@ fn syntax_errors_and_several_errors_are_told() {
     t.cell("let x = ;").failed("CompileError").traceback_has(&["let x = ;"]);
     t.cell("println!(\"{}\", 1").failed("CompileError");
     t.cell("one();\ntwo();").failed("CompileError").traceback_has(&["`one`", "`two`"]);
-    t.cell(":nonsense").failed("CompileError").traceback_has(&[":nonsense"]);
+    t.cell(":nonsense").failed("CommandError").traceback_has(&[":nonsense"]);
 }
 
 #[test]

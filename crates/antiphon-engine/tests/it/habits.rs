@@ -137,13 +137,15 @@ fn commands_answer() {
     let t = session();
     let shown = t.cell(":help").ok();
     assert!(shown.result().unwrap_or_default().contains(":dep"), "{shown:?}");
-    let shown = t.cell("!echo hi").ok();
-    assert_eq!(shown.result().map(str::trim), Some("hi"));
+    t.cell("!echo hi").prints("hi\n");
+    // Before a command of evcxr's it is evcxr's.
+    let shown = t.cell("!echo hi\n:opt 0").ok();
+    assert!(shown.result().unwrap_or_default().starts_with("hi"), "{shown:?}");
     assert!(t.cell(":version").ok().result().is_some());
     t.cell("let word = \"x\";").shows_nothing();
     let shown = t.cell(":type word").ok();
     assert_eq!(shown.result().map(str::trim), Some("word: &str"));
-    t.cell("!exit 3").failed("CommandError");
+    t.cell("!exit 3").failed("ShellError");
     t.cell(":quit").failed("CommandError");
     t.cell("1").gives("1");
 }
@@ -205,7 +207,7 @@ fn a_new_dependency_is_added() {
     t.cell("itoa::Buffer::new().format(17u32).to_owned()").gives("\"17\"");
     t.cell(":dep fastrand = \"2\"\nuse fastrand::u8 as random;\nrandom(..) < 255 || true").gives("true");
     t.cell("kept").gives("\"kept\"");
-    t.cell(":dep this-crate-does-not-exist-at-all = \"1\"").failed("CompileError");
+    t.cell(":dep this-crate-does-not-exist-at-all = \"1\"").failed("CommandError");
     t.cell("kept").gives("\"kept\"");
 }
 
