@@ -184,6 +184,9 @@ impl Kernel {
         let Some(mut running) = self.running.take() else {
             return;
         };
+        let aborts = error.is_some() && running.execute.stop_on_error;
+        // Before anybody can know of the failure: what is sent from then on is meant to run.
+        let aborted = if aborts { self.take_waiting() } else { Vec::new() };
         let messages = running.outputs.finish(error.as_ref());
         if !running.execute.silent {
             for content in messages {
@@ -198,30 +201,36 @@ impl Kernel {
         let reply = running.reply(error.as_ref());
         self.reply_with(&running.request, reply, metadata).await;
         self.idle(&running.request).await;
-        if error.is_some() && running.execute.stop_on_error {
-            self.abort_queue().await;
+        for request in aborted {
+            self.abort(&request).await;
         }
         Box::pin(self.start_next()).await;
     }
 
-    /// Refuses the cells that were sent before the failure was known.
-    pub(super) async fn abort_queue(&mut self) {
-        let mut aborted = std::mem::take(&mut self.queue);
+    /// The cells that were sent by now.
+    fn take_waiting(&mut self) -> Vec<Request> {
+        let mut waiting: Vec<Request> = self.queue.drain(..).map(|(request, _)| request).collect();
         while let Ok(request) = self.sockets.requests.try_recv() {
-            match request.content::<request::Execute>() {
-                Ok(execute) if request.msg_type() == "execute_request" => aborted.push_back((request, execute)),
-                _ => self.inbox.push_back(request),
+            // One that cannot be read is refused in its turn.
+            let is_cell = request.msg_type() == "execute_request" && request.content::<request::Execute>().is_ok();
+            if is_cell {
+                waiting.push(request);
+            } else {
+                self.inbox.push_back(request);
             }
         }
-        for (request, _) in aborted {
-            self.busy(&request).await;
-            let execution_count = ExecutionCount::new(self.execution_count);
-            let user_expressions = Some(std::collections::HashMap::new());
-            let reply =
-                ExecuteReply { status: ReplyStatus::Aborted, execution_count, user_expressions, ..Default::default() };
-            self.reply(&request, reply.into()).await;
-            self.idle(&request).await;
-        }
+        waiting
+    }
+
+    /// Refuses a cell, as the failure of one before it asks.
+    async fn abort(&mut self, request: &Request) {
+        self.busy(request).await;
+        let execution_count = ExecutionCount::new(self.execution_count);
+        let user_expressions = Some(std::collections::HashMap::new());
+        let reply =
+            ExecuteReply { status: ReplyStatus::Aborted, execution_count, user_expressions, ..Default::default() };
+        self.reply(request, reply.into()).await;
+        self.idle(request).await;
     }
 
     /// Sends what the running cell has shown by now.

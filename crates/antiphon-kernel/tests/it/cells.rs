@@ -66,6 +66,25 @@ async fn a_failed_cell_is_one_error_and_aborts_what_waits() {
     assert_eq!(script.log(), ["launch", "run fails", "run goes on", "shut down"]);
 }
 
+/// A front end that sends the next cell as soon as it has heard of the failure means it to run.
+#[tokio::test]
+async fn a_cell_that_is_sent_after_the_failure_runs() {
+    const CELLS: usize = 200;
+    let script = Script::new(vec![vec![failed("Panic")]; CELLS]);
+    let kernel = KernelUnderTest::start(&script).await;
+    let mut front_end = FrontEnd::connect(&kernel).await;
+    let mut request = front_end.execute("fails").await;
+    for _ in 1..CELLS {
+        let (line, content) = front_end.reply().await;
+        assert_eq!((line, &content["status"]), (format!("#{request} execute_reply"), &json!("error")));
+        let next = front_end.execute("fails too").await;
+        front_end.until_idle(request).await;
+        request = next;
+    }
+    assert_eq!(front_end.shown(request).await.1["status"], "error");
+    front_end.shut_down(kernel).await;
+}
+
 #[tokio::test]
 async fn without_stop_on_error_what_waits_runs() {
     let script = Script::new([vec![failed("Panic")], vec![stdout("ran"), finished()]]);
