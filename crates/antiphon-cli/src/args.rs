@@ -18,6 +18,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Execute notebooks
     Run(RunArgs),
+    /// Run cells that are typed, or that come from a pipe
+    Repl(SimFlags),
     /// Make the kernel known to Jupyter, and build what notebooks preload
     Install(InstallArgs),
     /// Remove the kernel from Jupyter

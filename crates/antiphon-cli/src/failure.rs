@@ -12,6 +12,7 @@ pub(crate) enum Failure {
     Notebook(antiphon_notebook::Error),
     Engine(antiphon_engine::Error),
     Kernel(antiphon_kernel::Error),
+    Repl(antiphon_repl::Error),
     Interrupted,
     Other(anyhow::Error),
 }
@@ -23,6 +24,7 @@ impl Failure {
             Self::Notebook(error) => (Some(error), error.hint()),
             Self::Engine(error) => (Some(error), error.hint()),
             Self::Kernel(error) => (Some(error), error.hint()),
+            Self::Repl(error) => (Some(error), None),
             Self::Other(error) => (Some(error.as_ref()), None),
             Self::Interrupted => (None, None),
         };
@@ -50,7 +52,7 @@ impl Failure {
             Self::Notebook(error) => error.exit_code(),
             Self::Engine(_) => ExitCode::ENGINE,
             Self::Interrupted => ExitCode::INTERRUPTED,
-            Self::Kernel(_) | Self::Other(_) => ExitCode::UNEXPECTED,
+            Self::Kernel(_) | Self::Repl(_) | Self::Other(_) => ExitCode::UNEXPECTED,
         }
     }
 }
@@ -70,6 +72,12 @@ impl From<antiphon_engine::Error> for Failure {
 impl From<antiphon_kernel::Error> for Failure {
     fn from(error: antiphon_kernel::Error) -> Self {
         Self::Kernel(error)
+    }
+}
+
+impl From<antiphon_repl::Error> for Failure {
+    fn from(error: antiphon_repl::Error) -> Self {
+        Self::Repl(error)
     }
 }
 

@@ -7,6 +7,7 @@ mod install;
 mod kernel;
 mod prebuild;
 mod progress;
+mod repl;
 mod run;
 mod serve;
 mod signals;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         let shutdown = Shutdown::on_signals().map_err(anyhow::Error::new)?;
         match args.command {
             Command::Run(args) => run::run(args, started, &shutdown).await,
+            Command::Repl(sim) => repl::repl(&sim, &shutdown).await,
             Command::Kernel(args) => kernel::kernel(args).await,
             Command::Install(args) => install::install(&args, &shutdown).await,
             Command::Uninstall(args) => install::uninstall(&args),

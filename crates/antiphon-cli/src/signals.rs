@@ -2,8 +2,9 @@
 
 use std::io;
 
+use antiphon_repl::Signal;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Tells everyone who waits that the process is to end.
 #[derive(Clone, Debug)]
@@ -32,4 +33,25 @@ impl Shutdown {
         // The sender lives until a signal came.
         let _ = self.0.clone().wait_for(|requested| *requested).await;
     }
+}
+
+/// Listens for SIGINT, SIGTERM and SIGHUP, as often as they come.
+pub(crate) fn repl_signals() -> io::Result<mpsc::Receiver<Signal>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (sender, receiver) = mpsc::channel(8);
+    tokio::spawn(async move {
+        loop {
+            let said = tokio::select! {
+                _ = interrupt.recv() => Signal::Interrupt,
+                _ = terminate.recv() => Signal::Terminate,
+                _ = hangup.recv() => Signal::Terminate,
+            };
+            if sender.send(said).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
 }

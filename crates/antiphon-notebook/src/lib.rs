@@ -34,7 +34,6 @@ mod outputs;
 mod read;
 mod report;
 mod runner;
-mod screen;
 mod streams;
 mod task;
 mod terminal;

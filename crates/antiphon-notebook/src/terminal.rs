@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use antiphon_engine::{Display, Event, Metrics};
-use serde_json::Value;
+use antiphon_engine::Metrics;
+use antiphon_terminal::{BOLD, DIM, GREEN, RED, Screen, YELLOW};
 
 use crate::report::{CellOutcome, CellPlace, Outcome, Reporter, RunEvent, Summary, Tolerance};
-use crate::screen::{BOLD, DIM, GREEN, RED, Screen, YELLOW};
+
 use crate::timings;
 
 /// Settings of a [`Terminal`].
@@ -20,9 +20,6 @@ pub struct TerminalOptions {
 }
 
 /// Prints a run while it goes on.
-///
-/// What cells write goes to the output as it is, ANSI codes and all; only the lines of this reporter's own have
-/// colours or not. Failures to write, to a closed pipe for example, do not end the run.
 #[derive(Debug)]
 pub struct Terminal {
     screen: Screen,
@@ -45,24 +42,6 @@ impl Terminal {
 
     fn on(screen: Screen, options: TerminalOptions) -> Self {
         Self { screen, options, said_simulated: false, first_result: None }
-    }
-
-    fn cell_event(&mut self, event: &Event) {
-        match event {
-            Event::Stdout(bytes) => self.screen.write_out(bytes),
-            Event::Stderr(bytes) => self.screen.write_err(bytes),
-            Event::Display(display) => self.screen.write_lines(&plain_text(display)),
-            Event::Note(text) => {
-                let line = self.screen.paint(YELLOW, format_args!("antiphon: {text}"));
-                self.screen.say(&line);
-            }
-            Event::Compiling(line) => {
-                let line = self.screen.paint(DIM, format_args!("    {line}"));
-                self.screen.say(&line);
-            }
-            // A screen that scrolls has nothing to clear, and prompts are told by a note.
-            _ => {}
-        }
     }
 
     fn cell_finished(&mut self, place: CellPlace, outcome: &CellOutcome, metrics: &Metrics) {
@@ -131,18 +110,9 @@ impl Reporter for Terminal {
                 self.screen.say(&format!("{}: {total} {cells} to run", path.display()));
             }
             RunEvent::CellStarted { .. } => {}
-            RunEvent::Cell { event, .. } => self.cell_event(event),
+            RunEvent::Cell { event, .. } => self.screen.event(event),
             RunEvent::CellFinished { place, outcome, metrics } => self.cell_finished(place, outcome, metrics),
             RunEvent::NotebookFinished { summary, .. } => self.notebook_finished(summary),
         }
-    }
-}
-
-/// What a terminal can show of a display: its plain text, or else the names of what it has.
-fn plain_text(display: &Display) -> String {
-    match display.data.get("text/plain") {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => format!("[{}]", display.data.keys().cloned().collect::<Vec<_>>().join(", ")),
     }
 }

@@ -27,7 +27,8 @@ const STEPS: [Step; 10] = [
     ("browser", browser::browser),
 ];
 
-/// Runs all steps, or those with these names.
+/// Runs all steps, or those with these names. One that fails does not keep the others from being tried: who waits for
+/// an hour wants to hear of all failures.
 #[expect(clippy::print_stderr, reason = "a command line")]
 pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
     if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|(step, _)| step == name)) {
@@ -36,6 +37,7 @@ pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
     }
     let mut times = Vec::new();
     let mut skipped = Vec::new();
+    let mut failed = Vec::new();
     for (name, step) in STEPS {
         if !names.is_empty() && !names.iter().any(|chosen| chosen == name) {
             continue;
@@ -47,11 +49,15 @@ pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
                 eprintln!("{error}");
                 skipped.push(format!("{name} {error}"));
             }
-            result => {
-                result.with_context(|| format!("step `{name}`"))?;
-                times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
+            Err(error) => {
+                eprintln!("error: step `{name}`: {error:#}");
+                failed.push(name);
             }
+            Ok(()) => times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64())),
         }
+    }
+    if !failed.is_empty() {
+        bail!("failed: {}; passed: {}", failed.join(", "), times.join(", "));
     }
     let all = if skipped.is_empty() { "all passed" } else { "passed" };
     eprintln!("\n{all}: {}", times.join(", "));
@@ -82,19 +88,19 @@ fn lint() -> anyhow::Result<()> {
 }
 
 fn units() -> anyhow::Result<()> {
-    let mut arguments = vec!["test", "--release"];
+    let mut arguments = vec!["test", "--release", "--no-fail-fast"];
     arguments.extend(LIGHT.iter().flat_map(|name| ["-p", name]));
     cargo::run("cargo", &arguments)
 }
 
 /// The engine's tests share one warm engine, so they run in one process, one after the other.
 fn engine(targets: &[&str]) -> anyhow::Result<()> {
-    let mut arguments = vec!["test", "--release", "-p", "antiphon-engine"];
+    let mut arguments = vec!["test", "--release", "--no-fail-fast", "-p", "antiphon-engine"];
     arguments.extend(targets);
     arguments.extend(["--", "--test-threads=1"]);
     cargo::run("cargo", &arguments)
 }
 
 fn cli() -> anyhow::Result<()> {
-    cargo::run("cargo", &["test", "--release", "-p", "antiphon-cli", "--", "--test-threads=1"])
+    cargo::run("cargo", &["test", "--release", "--no-fail-fast", "-p", "antiphon-cli", "--", "--test-threads=1"])
 }

@@ -10,16 +10,28 @@ use serde_json::Value;
 use crate::cargo;
 
 /// Which crates of ours a crate may depend on; tests may also use the simulator.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("antiphon", &[]),
     ("antiphon-channel", &[]),
     ("antiphon-sim", &[]),
     ("antiphon-cell", &["antiphon", "antiphon-channel"]),
     ("antiphon-engine", &["antiphon-channel"]),
     ("antiphon-kernel", &["antiphon-engine"]),
-    ("antiphon-notebook", &["antiphon-engine"]),
+    ("antiphon-terminal", &["antiphon-engine"]),
+    ("antiphon-notebook", &["antiphon-engine", "antiphon-terminal"]),
+    ("antiphon-repl", &["antiphon-engine", "antiphon-terminal"]),
     ("antiphon-evcxr-jupyter", &["antiphon-engine"]),
-    ("antiphon-cli", &["antiphon-engine", "antiphon-kernel", "antiphon-notebook", "antiphon-sim"]),
+    (
+        "antiphon-cli",
+        &[
+            "antiphon-engine",
+            "antiphon-kernel",
+            "antiphon-notebook",
+            "antiphon-repl",
+            "antiphon-sim",
+            "antiphon-terminal",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,224 @@
+//! Two outputs that may be one screen.
+
+use std::fmt;
+use std::io::{IsTerminal as _, Write};
+
+use anstream::adapter::strip_str;
+use antiphon_engine::{Display, Event};
+
+use crate::live::{Change, Live, plain_text};
+
+/// For headings.
+pub const BOLD: &str = "\u{1b}[1m";
+/// For what matters little.
+pub const DIM: &str = "\u{1b}[2m";
+/// For success.
+pub const GREEN: &str = "\u{1b}[32m";
+/// For failure.
+pub const RED: &str = "\u{1b}[1;31m";
+/// For remarks.
+pub const YELLOW: &str = "\u{1b}[33m";
+const PLAIN: &str = "\u{1b}[0m";
+/// To the line's beginning, and what stands there is gone.
+const CLEAR_LINE: &str = "\r\u{1b}[K";
+
+/// Standard output for what cells write, standard error for all else.
+///
+/// What cells write goes out as it is, ANSI codes and all; only the screen's own lines have colours or not. Failures to
+/// write, to a closed pipe for example, are passed over. What was written by half is finished when it is dropped.
+pub struct Screen {
+    out: Output,
+    err: Output,
+    /// Colours for our own lines.
+    color: bool,
+    /// Both outputs are one terminal, on which one continues the other's line.
+    shared: bool,
+    live: Option<Live>,
+}
+
+/// One of the two.
+struct Output {
+    writer: Box<dyn Write + Send>,
+    /// What was written last does not end with a line end.
+    mid_line: bool,
+    /// The end of what was written since the last line end.
+    line: Vec<u8>,
+}
+
+/// A longer line is no prompt.
+const MAX_OPEN_LINE: usize = 4096;
+
+impl Screen {
+    /// This process's outputs; in colours if standard error is a terminal and `NO_COLOR` is not set.
+    pub fn stdio() -> Self {
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        let color = anstream::AutoStream::choice(&err) != anstream::ColorChoice::Never;
+        let shared = out.is_terminal() && err.is_terminal();
+        let mut screen = Self::new(Box::new(out), Box::new(err), color);
+        screen.shared = shared;
+        screen
+    }
+
+    /// Any outputs.
+    pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, color: bool) -> Self {
+        let output = |writer| Output { writer, mid_line: false, line: Vec::new() };
+        Self { out: output(out), err: output(err), color, shared: false, live: None }
+    }
+
+    /// Whether the screen's own lines have colours.
+    pub fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// Text of ours, coloured if colours are wanted.
+    pub fn paint(&self, style: &str, text: impl fmt::Display) -> String {
+        if self.color { format!("{style}{text}{PLAIN}") } else { text.to_string() }
+    }
+
+    /// A line of ours.
+    pub fn say(&mut self, line: &str) {
+        self.settle();
+        let mid_line = self.err.mid_line || (self.shared && self.out.mid_line);
+        let line_end = if mid_line { "\n" } else { "" };
+        self.write_err(format!("{line_end}{line}\n").as_bytes());
+    }
+
+    /// A line of ours that has colours already.
+    pub fn say_colored(&mut self, line: &str) {
+        if self.color {
+            self.say(line);
+        } else {
+            self.say(&strip_str(line).to_string());
+        }
+    }
+
+    /// What a cell wrote of a line that it has not ended: on a terminal, what stands before the cursor.
+    pub fn open_line(&self) -> String {
+        let line = if self.shared && self.err.mid_line { &self.err.line } else { &self.out.line };
+        String::from_utf8_lossy(line).into_owned()
+    }
+
+    /// Ends the line that is open, if one is.
+    pub fn end_line(&mut self) {
+        self.settle();
+        let line_end = self.line_end();
+        self.write_out(line_end.as_bytes());
+    }
+
+    /// Somebody else has ended the line that was open.
+    pub fn line_was_ended(&mut self) {
+        for output in [&mut self.out, &mut self.err] {
+            output.mid_line = false;
+            output.line.clear();
+        }
+    }
+
+    /// Prints what happened in a cell. Questions and ends are the front end's.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Stdout(bytes) => self.write_out(bytes),
+            Event::Stderr(bytes) => self.write_err(bytes),
+            Event::Display(display) => self.display(display),
+            Event::Note(text) => {
+                let line = self.paint(YELLOW, format_args!("antiphon: {text}"));
+                self.say(&line);
+            }
+            Event::Compiling(line) => {
+                let line = self.paint(DIM, format_args!("    {line}"));
+                self.say(&line);
+            }
+            // A screen that scrolls has nothing to clear.
+            _ => {}
+        }
+    }
+
+    /// Displays that change go on where they ended; on a terminal, one of a single line is written anew. Where neither
+    /// is possible, the first state is followed by the last.
+    fn display(&mut self, display: &Display) {
+        let text = plain_text(display);
+        let Some(id) = &display.display_id else {
+            return self.write_lines(&text);
+        };
+        let columns = self.columns();
+        if let Some(live) = self.live.as_mut().filter(|live| display.update && live.is(id)) {
+            match live.update(text, columns) {
+                Change::Append(more) => self.out.write(more.as_bytes()),
+                Change::Rewrite(text) => self.out.write(format!("{CLEAR_LINE}{text}").as_bytes()),
+                Change::Wait => {}
+            }
+            return;
+        }
+        self.settle();
+        let line_end = self.line_end();
+        self.write_out(format!("{line_end}{text}").as_bytes());
+        self.live = Some(Live::new(id.clone(), text));
+    }
+
+    /// Lines of a cell's, after the line that may stand there half-written.
+    fn write_lines(&mut self, text: &str) {
+        self.settle();
+        let line_end = self.line_end();
+        self.write_out(format!("{line_end}{text}\n").as_bytes());
+    }
+
+    /// Bytes that a cell wrote to its standard output.
+    fn write_out(&mut self, bytes: &[u8]) {
+        self.settle();
+        self.out.write(bytes);
+        self.err.mid_line &= !self.shared;
+    }
+
+    /// Bytes that a cell wrote to its standard error.
+    fn write_err(&mut self, bytes: &[u8]) {
+        self.settle();
+        self.err.write(bytes);
+        self.out.mid_line &= !self.shared;
+    }
+
+    /// Ends a display that could have changed still.
+    fn settle(&mut self) {
+        if let Some(live) = self.live.take() {
+            let rest = live.rest().map(|text| format!("\n{text}")).unwrap_or_default();
+            self.out.write(format!("{rest}\n").as_bytes());
+        }
+    }
+
+    /// What must be written before a cell's line that is to stand alone.
+    fn line_end(&self) -> &'static str {
+        if self.out.mid_line || (self.shared && self.err.mid_line) { "\n" } else { "" }
+    }
+
+    /// The width of the terminal, if it is one.
+    fn columns(&self) -> Option<usize> {
+        let size = self.shared.then(|| rustix::termios::tcgetwinsize(std::io::stdout()))?.ok()?;
+        Some(usize::from(size.ws_col))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+impl Output {
+    fn write(&mut self, bytes: &[u8]) {
+        let Some(last) = bytes.last() else { return };
+        self.mid_line = *last != b'\n';
+        if let Some(end) = bytes.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.line = bytes[end + 1..].to_vec();
+        } else {
+            self.line.extend_from_slice(bytes);
+        }
+        let excess = self.line.len().saturating_sub(MAX_OPEN_LINE);
+        self.line.drain(..excess);
+        let _ = self.writer.write_all(bytes);
+        let _ = self.writer.flush();
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen").field("color", &self.color).field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
