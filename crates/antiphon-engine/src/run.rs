@@ -269,7 +269,7 @@ impl Run {
     fn end_of_evaluation(&self, error: ExecuteError) -> CellError {
         match error {
             ExecuteError::ChildDied { lost_variables, .. } if self.cancelled => cancelled(
-                "the code did not come to an `.await`, so its process was replaced: variables are lost, \
+                "in code that did not come to an `.await`, so its process was replaced: variables are lost, \
                  functions and types are kept",
             )
             .with_lost(lost_variables),

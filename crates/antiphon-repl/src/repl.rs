@@ -126,9 +126,13 @@ impl Repl<'_> {
     fn cell_said(&mut self, event: Event) -> Result<(), Error> {
         match event {
             Event::InputRequest { prompt, password } => {
-                self.screen.event(&Event::Stdout(prompt.into_bytes()));
-                // An editor writes the line anew, with what the cell has written of it.
-                let prompt = self.screen.open_line();
+                let prompt = if self.reader.is_terminal {
+                    // The editor writes the line anew, and not before it keeps the terminal from showing what is typed.
+                    self.screen.open_line() + &prompt
+                } else {
+                    self.screen.event(&Event::Stdout(prompt.clone().into_bytes()));
+                    prompt
+                };
                 let question = if password { Question::Password { prompt } } else { Question::Line { prompt } };
                 self.ask(question, Asked::Answer);
             }

@@ -66,3 +66,38 @@ pub(crate) fn plain_text(display: &Display) -> String {
     };
     text.trim_end_matches('\n').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(shown: &str) -> Live {
+        Live::new("id".to_owned(), shown.to_owned())
+    }
+
+    #[test]
+    fn a_text_that_grows_goes_on_where_it_ended() {
+        let mut answer = live("Hel");
+        assert_eq!(answer.update("Hello\nyou".to_owned(), None), Change::Append("lo\nyou".to_owned()));
+        assert_eq!(answer.update("Hello\nyou!".to_owned(), Some(80)), Change::Append("!".to_owned()));
+        assert_eq!(answer.rest(), None);
+    }
+
+    #[test]
+    fn a_line_that_changes_is_written_anew_where_it_fits() {
+        let mut progress = live("1 of 9");
+        assert_eq!(progress.update("2 of 9".to_owned(), Some(7)), Change::Rewrite("2 of 9".to_owned()));
+        // The cursor must not have gone to the next row.
+        assert_eq!(progress.update("12 of 99".to_owned(), Some(8)), Change::Wait);
+        assert_eq!(progress.update("3\nof 9".to_owned(), Some(80)), Change::Wait);
+        assert_eq!(progress.rest(), Some("3\nof 9".to_owned()));
+    }
+
+    #[test]
+    fn elsewhere_the_last_state_counts() {
+        let mut progress = live("1 of 9");
+        assert_eq!(progress.update("2 of 9".to_owned(), None), Change::Wait);
+        assert_eq!(progress.update("1 of 9, done".to_owned(), None), Change::Append(", done".to_owned()));
+        assert_eq!(progress.rest(), None);
+    }
+}

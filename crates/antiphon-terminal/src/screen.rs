@@ -222,3 +222,86 @@ impl fmt::Debug for Screen {
         f.debug_struct("Screen").field("color", &self.color).field("shared", &self.shared).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn display(text: &str, id: Option<&str>, update: bool) -> Event {
+        let display = json!({
+            "data": { "text/plain": text }, "metadata": {}, "display_id": id, "update": update, "result": false,
+        });
+        Event::Display(serde_json::from_value(display).unwrap())
+    }
+
+    /// What a screen shows of events; both outputs are one terminal or none is.
+    fn shown(events: &[Event], shared: bool) -> String {
+        let out = Shared::default();
+        let mut screen = Screen::new(Box::new(out.clone()), Box::new(out.clone()), false);
+        screen.shared = shared;
+        for event in events {
+            screen.event(event);
+        }
+        drop(screen);
+        let bytes = out.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_display_grows_in_place_and_what_follows_has_its_own_line() {
+        let events = [
+            display("An", Some("a"), false),
+            display("An answer", Some("a"), true),
+            Event::Stdout(b"printed\n".to_vec()),
+            // No longer the last thing on the screen.
+            display("An answer to all", Some("a"), true),
+            display("alone", None, false),
+        ];
+        assert_eq!(shown(&events, false), "An answer\nprinted\nAn answer to all\nalone\n");
+    }
+
+    #[test]
+    fn on_a_pipe_a_display_that_changes_shows_its_first_and_its_last_state() {
+        let events = [
+            display("1 of 9", Some("p"), false),
+            display("2 of 9", Some("p"), true),
+            display("9 of 9", Some("p"), true),
+        ];
+        assert_eq!(shown(&events, false), "1 of 9\n9 of 9\n");
+    }
+
+    #[test]
+    fn a_display_does_not_go_on_in_a_line_that_a_cell_began() {
+        let events =
+            [Event::Stdout(b"half".to_vec()), display("whole", Some("d"), false), Event::Note("said".to_owned())];
+        assert_eq!(shown(&events, true), "half\nwhole\nantiphon: said\n");
+    }
+
+    #[test]
+    fn the_line_before_the_cursor() {
+        let mut screen = Screen::new(Box::new(io::sink()), Box::new(io::sink()), false);
+        screen.event(&Event::Stdout(b"one\r\ntwo".to_vec()));
+        screen.event(&Event::Stdout(b" three".to_vec()));
+        assert_eq!(screen.open_line(), "two three");
+        screen.line_was_ended();
+        assert_eq!(screen.open_line(), "");
+    }
+}

@@ -9,8 +9,17 @@ use crate::skipped::Skipped;
 use crate::{browser, cargo, jupyter, tidy};
 
 /// Crates whose tests need no engine.
-const LIGHT: [&str; 7] =
-    ["antiphon", "antiphon-cell", "antiphon-channel", "antiphon-sim", "antiphon-kernel", "antiphon-notebook", "xtask"];
+const LIGHT: [&str; 9] = [
+    "antiphon",
+    "antiphon-cell",
+    "antiphon-channel",
+    "antiphon-sim",
+    "antiphon-kernel",
+    "antiphon-notebook",
+    "antiphon-repl",
+    "antiphon-terminal",
+    "xtask",
+];
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 

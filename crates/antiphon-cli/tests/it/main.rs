@@ -15,6 +15,7 @@ mod keys;
 mod notebook;
 mod outputs;
 mod processes;
+mod repl;
 mod run;
 mod several;
 mod signals;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -63,6 +63,30 @@ impl Antiphon {
 
     pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
+        self
+    }
+
+    /// With this on standard input.
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        self.command.stdin(file);
+        self
+    }
+
+    /// With a standard input for [`Running::write`].
+    pub(crate) fn stdin_pipe(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
+    /// Started by another program, which gets the command behind its own arguments.
+    pub(crate) fn below(mut self, program: &str, arguments: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.command, Command::new(program));
+        self.command.args(arguments).arg(inner.get_program()).args(inner.get_args()).env_clear();
+        self.command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command.current_dir(inner.get_current_dir().unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self
     }
 
@@ -133,6 +157,22 @@ impl Running {
     #[track_caller]
     pub(crate) fn until_stdout(&mut self, text: &str) {
         self.until(text, |running| &running.stdout);
+    }
+
+    /// Waits for a text on standard output behind a position; gives where it ends.
+    #[track_caller]
+    pub(crate) fn until_stdout_from(&mut self, start: usize, text: &str) -> usize {
+        loop {
+            if let Some(at) = self.stdout().get(start..).and_then(|rest| rest.find(text)) {
+                return start + at + text.len();
+            }
+            assert!(self.read(), "it ended without {text:?} behind {start}\n{}", self.shown());
+        }
+    }
+
+    /// Writes to its standard input.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits for a text on standard error.
