@@ -2,6 +2,8 @@
 
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, T, TextRange};
 
+use crate::magics;
+
 /// What evcxr puts around a cell before it parses it.
 const HEAD: &str = "fn f(){";
 const TAIL: &str = "\n}";
@@ -67,19 +69,6 @@ pub(crate) fn fault(code: &str) -> Option<Fault> {
     ParsedCell::parse(code).fault
 }
 
-/// Offset of the first line that is neither an evcxr command nor blank nor a comment, as evcxr finds it.
-fn start_of_code(code: &str) -> usize {
-    let mut start = 0;
-    for line in code.split_inclusive('\n') {
-        let is_command = line.starts_with('!') || line.trim_start_matches(' ').starts_with(':');
-        if !is_command && !line.starts_with("//") && !line.trim().is_empty() {
-            break;
-        }
-        start += line.len();
-    }
-    start
-}
-
 /// A cell's code, without the commands at its head, as evcxr parses it. Ranges are those of the parsed text.
 struct ParsedCell<'a> {
     code: &'a str,
@@ -96,7 +85,7 @@ struct ParsedCell<'a> {
 
 impl<'a> ParsedCell<'a> {
     fn parse(cell: &'a str) -> Self {
-        let start = start_of_code(cell);
+        let start = magics::start_of_code(cell);
         let code = &cell[start..];
         let parsed = SourceFile::parse(&format!("{HEAD}{code}{TAIL}"), Edition::Edition2024);
         let errors = parsed.errors().iter().map(ra_ap_syntax::SyntaxError::range).collect();

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use semver::{Version, VersionReq};
 
+use crate::magics;
+
 /// A crate that every session has.
 struct Preloaded {
     name: &'static str,
@@ -100,20 +102,21 @@ pub(crate) fn is_preloaded(manifest: &str) -> bool {
 /// `versions` says which version of a crate is preloaded.
 pub(crate) fn rewrite(code: &str, versions: &dyn Fn(&str) -> Option<Version>) -> (String, Vec<String>) {
     let mut notes = Vec::new();
-    let mut lines = Vec::new();
-    let mut commands_may_follow = true;
-    for line in code.split('\n') {
-        let text = line.trim();
-        commands_may_follow &= text.is_empty() || text.starts_with("//") || text.starts_with([':', '!']);
-        match text.strip_prefix(":dep ").filter(|_| commands_may_follow).and_then(|asked| replace(asked, versions)) {
+    let (head, body) = code.split_at(magics::start_of_code(code));
+    let mut rewritten = String::with_capacity(code.len());
+    for line in head.split_inclusive('\n') {
+        let text = line.trim_end();
+        match magics::command(text).filter(|(name, _)| *name == ":dep").and_then(|(_, asked)| replace(asked, versions))
+        {
             Some((replacement, note)) => {
                 notes.push(note);
-                lines.push(replacement);
+                rewritten.push_str(&replacement);
+                rewritten.push_str(&line[text.len()..]);
             }
-            None => lines.push(line.to_owned()),
+            None => rewritten.push_str(line),
         }
     }
-    (lines.join("\n"), notes)
+    (rewritten + body, notes)
 }
 
 fn replace(asked: &str, versions: &dyn Fn(&str) -> Option<Version>) -> Option<(String, String)> {

@@ -100,11 +100,17 @@ fn load(argument: &str, working_dir: &Path, depth: usize) -> Result<String, Cell
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
-/// The lines before a cell's code, as evcxr finds them.
-fn head(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().take_while(|line| {
+/// Where a cell's code begins, in bytes, as evcxr finds it: before it stand commands, blank lines and comments.
+pub(crate) fn start_of_code(code: &str) -> usize {
+    let is_head = |line: &&str| {
         line.trim().is_empty() || line.starts_with("//") || line.starts_with('!') || command(line).is_some()
-    })
+    };
+    code.split_inclusive('\n').take_while(is_head).map(str::len).sum()
+}
+
+/// The lines before a cell's code.
+fn head(code: &str) -> std::str::Lines<'_> {
+    code[..start_of_code(code)].lines()
 }
 
 /// A command and its argument.
