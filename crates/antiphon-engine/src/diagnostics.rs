@@ -1,11 +1,14 @@
 //! Compile errors, with spans in the user's own lines.
 
+use std::path::Path;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use antiphon_channel::ExecuteError;
 use evcxr::CompilationError;
 use serde_json::Value;
 
 use crate::completeness::Fault;
+use crate::host::WORKING_DIR;
 use crate::magics;
 
 /// evcxr's errors in the form that travels.
@@ -52,6 +55,19 @@ pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
     let rendered = Renderer::styled().render(&[Group::with_title(title).element(snippet)]);
     let message = code.map_or_else(|| message.clone(), |code| format!("{message} [{code}]"));
     ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
+}
+
+/// Why there is no process for cells, if that is what evcxr says: it shows the command's insides.
+pub(crate) fn failed_start(message: &str) -> Option<String> {
+    let command = message.strip_prefix("Failed to run '")?;
+    let folder = std::env::var_os(WORKING_DIR).unwrap_or_default();
+    let folder = Path::new(&folder);
+    let why = if folder.is_dir() {
+        command.rsplit_once("': ").map_or(command, |(_, cause)| cause).to_owned()
+    } else {
+        format!("the folder that cells run in is gone; make {} again", folder.display())
+    };
+    Some(format!("another one cannot be started: {why}"))
 }
 
 /// The command that an error is about: evcxr gives its errors in the form of the compiler's.

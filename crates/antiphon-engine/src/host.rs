@@ -3,7 +3,6 @@
 //! It is a process of its own so that a panic, a leak or a `set_var` in there costs the front end nothing, and so that
 //! the front end can answer while rust-analyzer thinks. It decides nothing: it evaluates what the engine sends.
 
-use std::any::Any;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +22,7 @@ use evcxr::{CommandContext, EvalContext, EvalContextOutputs, EvalOutputs};
 use serde_json::Value;
 
 use crate::child::HOST_PID;
+use crate::guarded::guarded;
 use crate::magics::{self, MAGICS};
 use crate::{completeness, dependencies, diagnostics, preload, process, shim, tree};
 
@@ -150,6 +150,8 @@ struct Host {
     sources: PathBuf,
     /// `:fmt` or `:types` are in force.
     plain_results: bool,
+    /// The last child that was to be started could not be.
+    is_childless: bool,
     types: bool,
 }
 
@@ -184,7 +186,7 @@ impl Host {
         // Relative paths in `:dep` are the user's.
         env::set_current_dir(&working_dir).map_err(|error| error.to_string())?;
         let context = CommandContext::with_eval_context(context);
-        let mut host = Self { context, engine, sources, plain_results: false, types: false };
+        let mut host = Self { context, engine, sources, plain_results: false, is_childless: false, types: false };
         host.prepare()?;
         Ok(host)
     }
@@ -308,7 +310,16 @@ impl Host {
         self.evaluate(&code).map(drop)
     }
 
+    /// Runs a text of evcxr's. When no child could be started before, evcxr starts one now and reports the old one's end
+    /// once more: the code did not run, and is sent again.
     fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
+        let was_childless = std::mem::take(&mut self.is_childless);
+        let result = self.evaluate_once(code);
+        let is_old_news = was_childless && !self.is_childless && matches!(result, Err(ExecuteError::ChildDied { .. }));
+        if is_old_news { self.evaluate_once(code) } else { result }
+    }
+
+    fn evaluate_once(&mut self, code: &str) -> Result<Executed, ExecuteError> {
         let before: Vec<String> = self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
         let context = &mut self.context;
         match guarded(|| context.execute(code)) {
@@ -317,7 +328,14 @@ impl Host {
             Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
                 Err(ExecuteError::ChildDied { message, lost_variables: before })
             }
-            Ok(Err(error)) => Err(ExecuteError::Other { message: error.to_string() }),
+            Ok(Err(error)) => {
+                let message = error.to_string();
+                let Some(message) = diagnostics::failed_start(&message) else {
+                    return Err(ExecuteError::Other { message });
+                };
+                self.is_childless = true;
+                Err(ExecuteError::ChildDied { message, lost_variables: before })
+            }
             Err(message) => Err(ExecuteError::EvaluatorPanicked { message }),
         }
     }
@@ -375,22 +393,5 @@ fn on_path(tool: &str) -> bool {
 fn drain(outputs: EvalContextOutputs) {
     for lines in [outputs.stdout, outputs.stderr] {
         thread::spawn(move || lines.iter().for_each(drop));
-    }
-}
-
-/// Runs evcxr and gives a panic's message instead of ending.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
-        let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
-        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_panic_inside_is_a_message() {
-        let message = super::guarded(|| -> () { panic!("at {}", 7) });
-        assert_eq!(message, Err("at 7".to_owned()));
     }
 }

@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod evaluator;
 mod event;
+mod guarded;
 mod handshake;
 mod host;
 mod host_process;

@@ -65,6 +65,24 @@ fn the_working_folder_is_the_one_that_was_asked_for() {
 }
 
 #[test]
+fn a_working_folder_that_is_gone_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let t = own_session(|options| options.working_dir = Some(path.clone()));
+    t.cell("let lost = 1;").ok();
+    drop(folder);
+    for code in ["std::process::abort();", "1 + 1"] {
+        let shown = t.cell(code).failed("ChildDied");
+        let evalue = &shown.error().evalue;
+        assert!(evalue.contains(&format!("make {} again", path.display())), "{evalue:?}");
+    }
+    std::fs::create_dir(&path).unwrap();
+    t.cell("1 + 1").gives("2");
+    t.shutdown();
+    std::fs::remove_dir(&path).unwrap();
+}
+
+#[test]
 fn cells_wait_for_their_turn() {
     let t = session();
     let cells: Vec<_> = (0..5).map(|n| t.start(&format!("println!(\"{n}\");"))).collect();
