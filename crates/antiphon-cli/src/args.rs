@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Build what notebooks preload, so that the first one starts at once
     Prebuild,
-    /// Check the toolchain, the preload and the keys
+    /// Check the toolchain, the preload, the kernelspecs and the keys
     Doctor,
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use antiphon_engine::{PreloadState, Toolchain, preload_state};
+use antiphon_kernel::{InstalledKernelspec, Place, installed};
 use antiphon_notebook::ExitCode;
 
 use crate::failure::Failure;
@@ -14,6 +15,25 @@ const KEYS: [(&str, &str); 3] = [
     ("ANTHROPIC_API_KEY", "Anthropic"),
     ("PROMPTLAYER_API_KEY", "PromptLayerOpenAI"),
 ];
+
+/// Where Jupyter finds the kernel: for the user, and in the Python environment that is active.
+fn kernelspecs() -> Vec<String> {
+    let found = [Place::User, Place::SysPrefix].iter().flat_map(|place| installed(place).unwrap_or_default());
+    let mut lines: Vec<String> = found
+        .map(|InstalledKernelspec { folder, program, .. }| {
+            let folder = folder.display();
+            if program.is_file() {
+                format!("installed in {folder}")
+            } else {
+                format!("in {folder} starts {}, which is gone: `antiphon install` again", program.display())
+            }
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("not known to Jupyter: `antiphon install`".to_owned());
+    }
+    lines
+}
 
 /// Says what is there and what is missing; never a key's value.
 pub(crate) fn doctor() -> Result<u8, Failure> {
@@ -26,6 +46,9 @@ pub(crate) fn doctor() -> Result<u8, Failure> {
         PreloadState::Missing(_) => "not built yet: the first run builds it, or `antiphon prebuild`".to_owned(),
     };
     let _ = writeln!(stdout, "preload     {preload}");
+    for line in kernelspecs() {
+        let _ = writeln!(stdout, "kernel      {line}");
+    }
     for (name, classes) in KEYS {
         let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let state = if is_set { "set" } else { "not set: use --sim for simulated answers" };

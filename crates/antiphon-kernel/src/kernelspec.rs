@@ -138,10 +138,40 @@ pub fn uninstall(name: &str, place: &Place) -> Result<PathBuf, Error> {
     }
 }
 
-/// Whether a folder holds a kernelspec that this program wrote.
+/// A kernelspec that is there, written by this program or another of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InstalledKernelspec {
+    /// Its folder, whose name is the kernel's.
+    pub folder: PathBuf,
+    /// The program that it starts, which may be gone.
+    pub program: PathBuf,
+}
+
+/// The kernelspecs of a place, in the order of their names. None if the place does not exist.
+///
+/// # Errors
+/// No home folder, or no Python for [`Place::SysPrefix`].
+pub fn installed(place: &Place) -> Result<Vec<InstalledKernelspec>, Error> {
+    let folders = fs::read_dir(place.kernels_dir()?).into_iter().flatten().filter_map(Result::ok);
+    let kernelspecs = folders.filter_map(|entry| {
+        let folder = entry.path();
+        let program = ours(&folder)?["argv"][0].as_str()?.into();
+        Some(InstalledKernelspec { folder, program })
+    });
+    let mut kernelspecs: Vec<_> = kernelspecs.collect();
+    kernelspecs.sort_by(|a, b| a.folder.cmp(&b.folder));
+    Ok(kernelspecs)
+}
+
+/// The `kernel.json` of a folder, if it is one that this program wrote.
+fn ours(folder: &Path) -> Option<Value> {
+    let json: Value = serde_json::from_slice(&fs::read(folder.join("kernel.json")).ok()?).ok()?;
+    (json["metadata"]["implementation"] == template()["metadata"]["implementation"]).then_some(json)
+}
+
 fn is_ours(folder: &Path) -> bool {
-    let json = fs::read(folder.join("kernel.json")).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    json.is_some_and(|json| json["metadata"]["implementation"] == template()["metadata"]["implementation"])
+    ours(folder).is_some()
 }
 
 fn template() -> Value {

@@ -32,7 +32,7 @@ mod socket_folder;
 mod sockets;
 
 pub use error::{Error, ErrorKind};
-pub use kernelspec::{Kernelspec, Place, uninstall};
+pub use kernelspec::{InstalledKernelspec, Kernelspec, Place, installed, uninstall};
 pub use launcher::{Launched, Launcher};
 pub use options::Options;
 pub use serve::serve;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use antiphon_kernel::{ErrorKind, Kernelspec, Place, uninstall};
+use antiphon_kernel::{ErrorKind, Kernelspec, Place, installed, uninstall};
 use serde_json::{Value, json};
 
 fn spec() -> Kernelspec {
@@ -20,7 +20,13 @@ fn kernel_json(folder: &Path) -> Value {
 fn installed_replaced_and_removed() {
     let prefix = tempfile::tempdir().unwrap();
     let place = Place::Prefix(prefix.path().to_owned());
+    assert!(installed(&place).unwrap().is_empty());
     let folder = spec().install(&place).unwrap();
+    fs::create_dir(folder.with_file_name("another kernel")).unwrap();
+    let found = installed(&place).unwrap();
+    let [found] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((&found.folder, found.program.to_str()), (&folder, Some("/opt/an tiphon/bin/antiphon")));
+    fs::remove_dir(folder.with_file_name("another kernel")).unwrap();
     assert_eq!(folder, prefix.path().join("share/jupyter/kernels/antiphon"));
     let json = kernel_json(&folder);
     assert_eq!(json["argv"], json!(["/opt/an tiphon/bin/antiphon", "kernel", "-f", "{connection_file}", "--sim"]));
