@@ -1,5 +1,6 @@
 //! Whether a text is a whole cell, by rust-analyzer's parser: the one by which evcxr takes a cell apart.
 
+use ra_ap_parser::LexedStr;
 use ra_ap_syntax::{Edition, NodeOrToken, SourceFile, SyntaxKind, SyntaxNode, T, TextRange};
 
 use crate::magics;
@@ -7,6 +8,9 @@ use crate::magics;
 /// What evcxr puts around a cell before it parses it.
 const HEAD: &str = "fn f(){";
 const TAIL: &str = "\n}";
+/// Delimiters within delimiters. Parsers call themselves for each level, rust-analyzer's and rustc's too, and their
+/// stacks end soon after a thousand.
+const MAX_NESTING: usize = 500;
 /// One level of [`Completeness::Incomplete`].
 const INDENT: &str = "    ";
 
@@ -28,6 +32,10 @@ pub enum Completeness {
 
 /// Tells whether a text is a whole cell. Parses it and nothing else: names and types are not looked at.
 pub fn completeness(code: &str) -> Completeness {
+    // The compiler's to explain.
+    if too_deep(code).is_some() {
+        return Completeness::Complete;
+    }
     let parsed = ParsedCell::parse(code);
     if parsed.fault.is_some_and(Fault::is_final) {
         return Completeness::Invalid;
@@ -56,6 +64,8 @@ pub(crate) enum Fault {
     Comment(usize),
     /// A closing delimiter without an opening one, or of another kind; where, in bytes.
     Closing(usize),
+    /// A delimiter within too many others; where, in bytes.
+    Nesting(usize),
 }
 
 impl Fault {
@@ -66,7 +76,25 @@ impl Fault {
 
 /// The first such fault in a cell.
 pub(crate) fn fault(code: &str) -> Option<Fault> {
-    ParsedCell::parse(code).fault
+    too_deep(code).or_else(|| ParsedCell::parse(code).fault)
+}
+
+/// The delimiter with which a cell is nested too deep.
+fn too_deep(code: &str) -> Option<Fault> {
+    let start = magics::start_of_code(code);
+    let tokens = LexedStr::new(Edition::Edition2024, &code[start..]);
+    let mut depth = 0_usize;
+    for index in 0..tokens.len() {
+        match tokens.kind(index) {
+            T!['('] | T!['{'] | T!['['] => depth += 1,
+            T![')'] | T!['}'] | T![']'] => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return Some(Fault::Nesting(start + tokens.text_start(index)));
+        }
+    }
+    None
 }
 
 /// A cell's code, without the commands at its head, as evcxr parses it. Ranges are those of the parsed text.
@@ -190,6 +218,16 @@ mod tests {
         for cell in cells {
             assert_eq!(completeness(cell), Completeness::Invalid, "{cell:?}");
         }
+    }
+
+    #[test]
+    fn deep_nesting_is_the_compilers_to_explain() {
+        let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
+        complete(&[&nested(MAX_NESTING), &nested(100_000), &"(".repeat(100_000)]);
+        incomplete(&[(&"[".repeat(MAX_NESTING), 1)]);
+        assert_eq!(fault(&nested(MAX_NESTING)), None);
+        assert_eq!(fault(&format!(":dep x\n{}", nested(MAX_NESTING + 1))), Some(Fault::Nesting(7 + MAX_NESTING)));
+        assert_eq!(fault(&format!("\"{}\"", "(".repeat(MAX_NESTING + 1))), None);
     }
 
     #[test]

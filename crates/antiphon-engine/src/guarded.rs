@@ -3,9 +3,15 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs evcxr and gives a panic's message instead of ending.
+/// A line on standard error: what stands before it has been dealt with.
+pub(crate) const CAUGHT: &str = "antiphon: caught a panic";
+
+/// Runs evcxr and gives a panic's message instead of ending. By then evcxr has written the cell and its whole state to
+/// standard error.
+#[expect(clippy::print_stderr, reason = "the engine reads it, should this process end")]
 pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
+        eprintln!("\n{CAUGHT}");
         let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
         text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
     })

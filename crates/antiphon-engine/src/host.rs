@@ -15,16 +15,16 @@ use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, ExecuteError, Executed, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost,
-    read_frame, write_frame,
+    CHANNEL, Completion, Completions, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame, write_frame,
 };
-use evcxr::{CommandContext, EvalContext, EvalContextOutputs, EvalOutputs};
-use serde_json::Value;
+use evcxr::{CommandContext, EvalContext, EvalContextOutputs};
 
 use crate::child::HOST_PID;
 use crate::guarded::guarded;
 use crate::magics::{self, MAGICS};
-use crate::{completeness, dependencies, diagnostics, preload, process, shim, tree};
+use crate::{dependencies, process, shim, tree};
+
+mod evaluation;
 
 /// Folder in which cells run.
 pub(crate) const WORKING_DIR: &str = "ANTIPHON_WORKING_DIR";
@@ -36,20 +36,16 @@ pub(crate) const USER_TMPDIR: &str = "ANTIPHON_USER_TMPDIR";
 pub(crate) const PRELOAD_SOURCES: &str = "ANTIPHON_PRELOAD_SOURCES";
 
 /// rust-analyzer recurses deeply.
-const STACK_BYTES: usize = 64 << 20;
+const STACK_BYTES: usize = 512 << 20;
 /// Exit code of a host without a working evcxr; the engine learns the reason from a frame before, or from standard error.
 const EVALUATOR_FAILED: i32 = 1;
 /// How long nobody must have asked for anything before the host spends time on warming rust-analyzer up.
 const IDLE_BEFORE_WARM_UP: Duration = Duration::from_millis(300);
-
 /// What every cell can name without a `use`, and a line that switches evcxr's async and question-mark modes on: each
 /// would otherwise cost a failed compilation in the first cell that needs it.
 pub(crate) const PRELUDE: &str = "use tokio::prelude::*;\nuse tokio::EvcxrDisplay;\n\
     use tokio::{eprint, eprintln, print, println};\n\
     { async {}.await; let _ = \"0\".parse::<u8>()?; };\n";
-/// Beside [`PRELUDE`]'s trait while `:fmt` or `:types` are in force.
-const PLAIN_RESULTS: &str = "use tokio::PlainResults;\n";
-const RICH_RESULTS: &str = "use tokio::RichResults as PlainResults;\n";
 
 /// Runs the host; does not return.
 ///
@@ -246,100 +242,6 @@ impl Host {
         }
     }
 
-    fn execute(&mut self, code: &str) -> Result<Executed, ExecuteError> {
-        if let Some(fault) = completeness::fault(code) {
-            return Err(diagnostics::fault_error(fault, code));
-        }
-        let (mut code, notes) = dependencies::rewrite(code, &preload::locked_version);
-        for text in notes {
-            send(&self.engine, &FromHost::Note { text });
-        }
-        let commands = magics::commands(&code).map(|(name, argument)| (name.to_owned(), argument.to_owned()));
-        let mut helps = false;
-        for (name, argument) in commands.collect::<Vec<_>>() {
-            match name.as_str() {
-                ":quit" => {
-                    let message = "`:quit` has no meaning here: close the front end instead".to_owned();
-                    return Err(ExecuteError::Command { message });
-                }
-                ":help" => {
-                    helps = true;
-                    continue;
-                }
-                ":clear" => {
-                    self.clear()?;
-                    code = code.replacen(":clear", "", 1);
-                }
-                ":fmt" => {
-                    self.plain_results = self.types || !["", "{:?}"].contains(&argument.as_str());
-                }
-                ":types" => {
-                    self.types = !self.types;
-                    self.plain_results = self.types;
-                }
-                _ => continue,
-            }
-            if name != ":clear" {
-                let results = if self.plain_results { PLAIN_RESULTS } else { RICH_RESULTS };
-                self.evaluate(results)?;
-            }
-        }
-        let mut executed = self.evaluate(&code)?;
-        if helps {
-            add_help(&mut executed);
-        }
-        Ok(executed)
-    }
-
-    /// Sets environment variables in the running child, and for all that come after it.
-    fn set_variables(&mut self, env: &[(String, String)]) -> Result<(), ExecuteError> {
-        let mut code = String::new();
-        for (name, value) in env {
-            // Here, as children and compilers inherit it. The text that goes with it shows the value.
-            self.evaluate(&format!(":env {name}={value}"))?;
-            // Tasks of earlier cells may read variables meanwhile: std's functions take turns, C code's may not, as
-            // after the same line in a cell.
-            code.push_str(&format!("unsafe {{ std::env::set_var({name:?}, {value:?}) }};\n"));
-        }
-        if code.is_empty() { Ok(()) } else { self.evaluate(&code).map(drop) }
-    }
-
-    fn clear(&mut self) -> Result<(), ExecuteError> {
-        self.context.reset_config();
-        let code = format!(":clear\n{}", self.preload_code());
-        self.evaluate(&code).map(drop)
-    }
-
-    /// Runs a text of evcxr's. When no child could be started before, evcxr starts one now and reports the old one's end
-    /// once more: the code did not run, and is sent again.
-    fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
-        let was_childless = std::mem::take(&mut self.is_childless);
-        let result = self.evaluate_once(code);
-        let is_old_news = was_childless && !self.is_childless && matches!(result, Err(ExecuteError::ChildDied { .. }));
-        if is_old_news { self.evaluate_once(code) } else { result }
-    }
-
-    fn evaluate_once(&mut self, code: &str) -> Result<Executed, ExecuteError> {
-        let before: Vec<String> = self.context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-        let context = &mut self.context;
-        match guarded(|| context.execute(code)) {
-            Ok(Ok(outputs)) => Ok(executed(outputs)),
-            Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
-            Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
-                Err(ExecuteError::ChildDied { message, lost_variables: before })
-            }
-            Ok(Err(error)) => {
-                let message = error.to_string();
-                let Some(message) = diagnostics::failed_start(&message) else {
-                    return Err(ExecuteError::Other { message });
-                };
-                self.is_childless = true;
-                Err(ExecuteError::ChildDied { message, lost_variables: before })
-            }
-            Err(message) => Err(ExecuteError::EvaluatorPanicked { message }),
-        }
-    }
-
     fn complete(&mut self, code: &str, position: usize) -> Option<Completions> {
         let found = guarded(|| self.context.completions(code, position).ok()).ok()??;
         let items = found.completions.into_iter().map(|item| Completion {
@@ -358,30 +260,11 @@ impl Host {
     }
 }
 
-fn executed(outputs: EvalOutputs) -> Executed {
-    let content = outputs.content_by_mime_type.into_iter();
-    Executed { content: content.map(|(mime_type, text)| (mime_type, Value::String(text))).collect() }
-}
-
 /// The end of the name in which a position lies: evcxr describes what ends at a position.
 fn end_of_name(code: &str, position: usize) -> usize {
     let rest = code.get(position..).unwrap_or_default();
     let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     position.min(code.len()) + name
-}
-
-/// Adds our commands to evcxr's list of its own.
-fn add_help(executed: &mut Executed) {
-    // evcxr has one of that name, which does less.
-    let is_kept = |line: &&str| !MAGICS.iter().any(|(name, _)| line.split_whitespace().next() == Some(name));
-    if let Some(Value::String(text)) = executed.content.get_mut("text/plain") {
-        let mut lines: Vec<String> = text.lines().filter(is_kept).map(ToOwned::to_owned).collect();
-        lines.extend(MAGICS.map(|(name, description)| format!("{name:<17} {description}")));
-        lines.sort();
-        *text = lines.join("\n");
-    }
-    // The page's form has nothing that the text has not.
-    executed.content.remove("text/html");
 }
 
 fn on_path(tool: &str) -> bool {

@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
+use crate::guarded::CAUGHT;
 use crate::host::{PRELOAD_SOURCES, USER_PATH, WORKING_DIR};
 use crate::process::{EVCXR_IS_RUNTIME, HOST};
 use crate::session::Session;
@@ -154,6 +155,7 @@ impl HostProcess {
 
 fn describe(status: std::io::Result<ExitStatus>, words: &str) -> String {
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let words = words.rsplit(CAUGHT).next().unwrap_or_default();
     let words: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &words[words.len().saturating_sub(5)..];
     if last.is_empty() { status } else { format!("{status}: {}", last.join(" / ")) }
@@ -219,4 +221,18 @@ async fn read<F: DeserializeOwned>(reader: &mut OwnedReadHalf) -> Option<F> {
     let mut body = vec![0; length as usize];
     reader.read_exact(&mut body).await.ok()?;
     decode(&body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_a_panic_that_was_caught_is_not_the_reason() {
+        let words = format!("<STATE>\n{{ build_envs: \"s3cr3t\" }}\n{CAUGHT}\n\nstack overflow\n");
+        assert_eq!(describe(Ok(ExitStatus::from_raw(6)), &words), "signal: 6 (SIGABRT): stack overflow");
+        assert_eq!(describe(Ok(ExitStatus::from_raw(6)), CAUGHT), "signal: 6 (SIGABRT)");
+    }
 }

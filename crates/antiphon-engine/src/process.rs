@@ -17,11 +17,12 @@ pub(crate) const HOST: &str = "host";
 /// Every program that starts an engine calls this first in `main`, before it reads arguments or starts a thread. In a
 /// helper it does not return.
 pub fn process_hook() {
-    if std::env::var_os(EVCXR_RUSTC_WRAPPER).is_some() {
-        evcxr::runtime_hook();
-    }
+    // The shims inherit what makes this program evcxr's wrapper, so they come first.
     if let Some(tool) = shim::requested() {
         shim::main(tool);
+    }
+    if std::env::var_os(EVCXR_RUSTC_WRAPPER).is_some() {
+        evcxr::runtime_hook();
     }
     if child::is_child() {
         child::prepare();

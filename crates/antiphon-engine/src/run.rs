@@ -18,6 +18,8 @@ use crate::traceback;
 const MAX_WAITING: usize = 64;
 /// Merge neighbouring output up to this size.
 const MERGE_BYTES: usize = 64 << 10;
+/// Lines of an error of evcxr's own beside its first.
+const MAX_REST_LINES: usize = 20;
 
 /// A cell that waits for its turn.
 #[derive(Debug)]
@@ -286,7 +288,12 @@ impl Run {
             ExecuteError::Command { message } => command_error(message),
             ExecuteError::Other { message } if self.code.trim_start().starts_with('!') => command_error(message),
             // evcxr's own word on code that it cannot keep, e.g. a variable that is a closure.
-            ExecuteError::Other { message } => CellError::new("CompileError", message),
+            // It may go on with all that the compiler said.
+            ExecuteError::Other { message } => {
+                let (message, rest) = message.split_once('\n').unwrap_or((&message, ""));
+                let lines = rest.lines().take(MAX_REST_LINES).map(ToOwned::to_owned);
+                CellError::new("CompileError", message).with_lines(lines)
+            }
             ExecuteError::EvaluatorPanicked { message } => CellError::new("EvaluatorPanic", message)
                 .with_lines(["a fault of evcxr or rust-analyzer; nothing that existed before is lost".to_owned()]),
         }

@@ -206,3 +206,27 @@ fn a_cell_that_evcxr_would_cut_short_does_not_compile() {
     t.cell("let a = 1; } let b = 2;").failed("CompileError").traceback_has(&["cell:1:12"]);
     t.cell("/* whole */ // {\n\"}\"").gives("\"}\"");
 }
+
+/// evcxr forgets the variable for the compiler's first error, and looks it up for the second.
+const PANIC_OF_EVCXR: &str = "#[cfg(any())] let x: impl Sized = 5;";
+
+#[test]
+fn a_panic_inside_evcxr_fails_the_cell_and_loses_nothing() {
+    let t = session();
+    t.cell("let mut kept = vec![41];\nfn twice(n: usize) -> usize { n * 2 }").shows_nothing();
+    for _ in 0..2 {
+        let shown = t.cell(PANIC_OF_EVCXR).failed("EvaluatorPanic").traceback_has(&["a fault of evcxr"]);
+        assert_eq!(shown.lost(), [""; 0]);
+    }
+    t.cell("kept.push(1);\ntwice(kept.len())").gives("4");
+}
+
+#[test]
+fn a_cell_that_is_nested_too_deep_fails_and_loses_nothing() {
+    let t = session();
+    t.cell("let kept = 7;").shows_nothing();
+    for code in ["(".repeat(100_000), format!("{}1{}", "(".repeat(3000), ")".repeat(3000))] {
+        t.cell(&code).failed("CompileError");
+    }
+    t.cell("kept").gives("7");
+}

@@ -279,3 +279,20 @@ fn completion_and_inspection_know_the_session() {
     assert!(text.contains("fn function_of_the_user(n: i32) -> i32") && text.contains("Adds."), "{text}");
     t.cell("name_of_the_variable").gives("\"x\"");
 }
+
+#[test]
+fn restart_forgets_variables_and_nothing_else() {
+    let t = session();
+    t.cell("let lost = vec![1];\nfn kept() -> i32 { 7 }").shows_nothing();
+    t.cell(":restart\nlet made = kept();").ok();
+    t.cell("made + kept()").gives("14");
+    t.cell("lost").failed("CompileError");
+}
+
+#[test]
+fn a_command_that_would_take_the_shared_library_apart_is_refused() {
+    let t = session();
+    let shown = t.cell(":allow_static_linking 0").failed("CommandError");
+    assert!(shown.error().evalue.contains("share one dynamic library"), "{:?}", shown.error());
+    t.cell("1 + 1").gives("2");
+}
