@@ -7,6 +7,9 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
+/// Whose certificate it is. The last is reached through a proxy, which is not asked about this machine.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "simulator.test"];
+
 /// What serves over TLS, and the certificate that its clients have to trust.
 #[derive(Clone)]
 pub(crate) struct Tls {
@@ -23,7 +26,7 @@ impl std::fmt::Debug for Tls {
 impl Tls {
     /// Offers HTTP/2 and HTTP/1.1, or HTTP/1.1 alone.
     pub(crate) fn new(http2: bool) -> io::Result<Self> {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+        let made = rcgen::generate_simple_self_signed(NAMES.map(ToOwned::to_owned));
         let made = made.map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());

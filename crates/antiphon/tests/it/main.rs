@@ -14,6 +14,7 @@ mod environment;
 mod errors;
 mod limits;
 mod promptlayer;
+mod proxies;
 mod refused;
 mod retries;
 mod runtimes;
