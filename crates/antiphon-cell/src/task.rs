@@ -2,7 +2,7 @@
 //!
 //! What such a task prints and displays goes to its cell, also after the cell ended and while another one runs; tasks
 //! that it spawns inherit the cell. Threads of [`std::thread`] and tasks spawned by way of a
-//! [`Handle`](tokio::runtime::Handle) carry none: what they print goes to the cell that runs.
+//! [`Handle`] carry none: what they print goes to the cell that runs.
 
 use std::fmt;
 use std::future::Future;

@@ -93,7 +93,11 @@ fn lint() -> anyhow::Result<()> {
     if cargo::output("cargo", &["clippy", "--version"]).is_err() {
         bail!("clippy is missing: run `rustup component add clippy`");
     }
-    cargo::run("cargo", &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+    cargo::run("cargo", &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    // On top of what was checked already.
+    let documentation = ["doc", "--release", "--workspace", "--no-deps", "--quiet"];
+    let status = cargo::command("cargo", &documentation).env("RUSTDOCFLAGS", "-D warnings").status()?;
+    if status.success() { Ok(()) } else { bail!("the documentation has faults") }
 }
 
 fn units() -> anyhow::Result<()> {

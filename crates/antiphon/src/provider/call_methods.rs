@@ -30,7 +30,7 @@ macro_rules! call_methods {
             crate::Llm::call(self, prompts, crate::CallStyle::Async)
         }
 
-        /// Answers `prompts` as [`agenerate`](Self::agenerate) does, but lets every request run to its end and keeps
+        /// Answers `prompts` as `agenerate` does, but lets every request run to its end and keeps
         /// what succeeded.
         ///
         /// # Errors
@@ -39,7 +39,7 @@ macro_rules! call_methods {
         ///
         /// # Cancel safety
         ///
-        /// As [`agenerate`](Self::agenerate).
+        /// As `agenerate`.
         pub fn agenerate_each<P>(
             &self,
             prompts: P,
@@ -57,7 +57,7 @@ macro_rules! call_methods {
         ///
         /// # Errors
         ///
-        /// As [`agenerate`](Self::agenerate), up to the first event; what goes wrong later is an item of the stream.
+        /// As `agenerate`, up to the first event; what goes wrong later is an item of the stream.
         /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if more than one answer is asked for (`n`).
         ///
         /// # Cancel safety
@@ -95,7 +95,7 @@ macro_rules! call_methods {
         ///
         /// # Errors
         ///
-        /// As [`agenerate`](Self::agenerate).
+        /// As `agenerate`.
         ///
         /// # Panics
         ///
@@ -110,15 +110,15 @@ macro_rules! call_methods {
             crate::blocking::wait(crate::Llm::call(self, prompts, crate::CallStyle::Blocking))
         }
 
-        /// Does what [`agenerate_each`](Self::agenerate_each) does, and blocks.
+        /// Does what `agenerate_each` does, and blocks.
         ///
         /// # Errors
         ///
-        /// As [`agenerate_each`](Self::agenerate_each).
+        /// As `agenerate_each`.
         ///
         /// # Panics
         ///
-        /// As [`generate`](Self::generate).
+        /// As `generate`.
         pub fn generate_each<P>(&self, prompts: P) -> Result<crate::PromptResults, crate::Error>
         where
             P: IntoIterator,
@@ -128,15 +128,15 @@ macro_rules! call_methods {
             crate::blocking::wait(crate::Llm::call_each(self, prompts, crate::CallStyle::Blocking))
         }
 
-        /// Does what [`astream`](Self::astream) does, and blocks; the iterator blocks for each event.
+        /// Does what `astream` does, and blocks; the iterator blocks for each event.
         ///
         /// # Errors
         ///
-        /// As [`astream`](Self::astream).
+        /// As `astream`.
         ///
         /// # Panics
         ///
-        /// As [`generate`](Self::generate).
+        /// As `generate`.
         pub fn stream(
             &self,
             prompt: impl Into<crate::Prompt>,
@@ -146,7 +146,7 @@ macro_rules! call_methods {
             Ok(crate::blocking::Blocking::new(stream))
         }
 
-        /// Does what [`abatch`](Self::abatch) does; the iterator blocks for each answer.
+        /// Does what `abatch` does; the iterator blocks for each answer.
         pub fn batch<P>(&self, prompts: P) -> crate::blocking::Blocking<crate::Batch>
         where
             P: IntoIterator,
