@@ -8,17 +8,22 @@ use crate::{
     refusal::{Fault, Refusal},
 };
 
+pub(crate) mod complete;
 pub(crate) mod messages;
 
 const INVALID_REQUEST: &str = "invalid_request_error";
 
-/// `GET /v1/models`: any name is accepted, these are examples.
-pub(crate) fn models() -> Value {
-    let models = [("claude-haiku", "Claude Haiku (simulated)"), ("claude-sonnet", "Claude Sonnet (simulated)")];
-    let data = models.map(|(id, display_name)| {
-        json!({"type": "model", "id": id, "display_name": display_name, "created_at": "2023-03-28T00:00:00Z"})
+/// The models of `GET /v1/models`, unless set.
+pub(crate) const EXAMPLES: [&str; 2] = ["claude-haiku", "claude-sonnet"];
+
+/// `GET /v1/models`.
+pub(crate) fn models(names: &[&str]) -> Value {
+    let data = names.iter().map(|name| {
+        let display_name = format!("{name} (simulated)");
+        json!({"type": "model", "id": name, "display_name": display_name, "created_at": "2023-03-28T00:00:00Z"})
     });
-    json!({"data": data, "has_more": false, "first_id": models[0].0, "last_id": models[1].0})
+    let data: Vec<Value> = data.collect();
+    json!({"data": data, "has_more": false, "first_id": names.first(), "last_id": names.last()})
 }
 
 fn bad_request(message: impl Into<String>) -> Refusal {
@@ -40,6 +45,9 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
         }
         Fault::MissingKey => {
             Refusal::new(StatusCode::UNAUTHORIZED, "authentication_error", "x-api-key header is required")
+        }
+        Fault::UnknownModel { name } => {
+            Refusal::new(StatusCode::NOT_FOUND, "not_found_error", format!("model: {name}"))
         }
         Fault::UnknownPath { path, .. } => {
             Refusal::new(StatusCode::NOT_FOUND, "not_found_error", format!("Not found: {path}"))

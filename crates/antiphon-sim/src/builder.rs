@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) latency: Latency,
     chunk_gap: Option<Duration>,
     pub(crate) require_key: bool,
+    /// The names of the only models, or none for any name.
+    pub(crate) models: Vec<String>,
     /// HTTP/2 streams per connection.
     pub(crate) max_streams: u32,
     #[cfg(feature = "tls")]
@@ -56,6 +58,7 @@ impl SimBuilder {
                 latency: Latency::default(),
                 chunk_gap: None,
                 require_key: false,
+                models: Vec::new(),
                 max_streams: DEFAULT_MAX_STREAMS,
                 #[cfg(feature = "tls")]
                 tls: None,
@@ -97,6 +100,16 @@ impl SimBuilder {
     /// Sets whether requests without a key get the provider's 401. Any key will do. Default: no.
     pub fn require_key(mut self, require: bool) -> Self {
         self.settings.require_key = require;
+        self
+    }
+
+    /// Sets the only models there are: requests for others get the provider's 404. Default: any name will do.
+    pub fn models<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.settings.models = names.into_iter().map(Into::into).collect();
         self
     }
 

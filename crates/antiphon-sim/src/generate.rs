@@ -82,6 +82,12 @@ impl Generator {
         (0..ask.choices).map(choice).collect()
     }
 
+    /// What the model thinks before it answers: the same for each choice. It counts as output, but not towards the
+    /// limit.
+    pub(crate) fn thoughts(ask: &Ask<'_>) -> String {
+        replies::thoughts(ask.question)
+    }
+
     /// How many times `key` was seen before.
     fn count(&self, key: u64) -> u64 {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -18,16 +18,22 @@ pub(crate) fn version() -> Value {
     json!({"version": "0.33.0-antiphon-sim"})
 }
 
-/// `GET /api/tags`: any name is accepted, this is an example.
-pub(crate) fn tags() -> Value {
+/// The models of `GET /api/tags`, unless set.
+pub(crate) const EXAMPLES: [&str; 1] = ["llama3.2:latest"];
+
+/// `GET /api/tags`.
+pub(crate) fn tags(names: &[&str]) -> Value {
     let details = json!({
         "parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "3.2B",
         "quantization_level": "Q4_K_M",
     });
-    json!({"models": [{
-        "name": "llama3.2:latest", "model": "llama3.2:latest", "modified_at": "2026-01-01T00:00:00Z",
-        "size": 2_019_393_189_u64, "digest": "0".repeat(64), "details": details, "capabilities": ["completion"],
-    }]})
+    let models = names.iter().map(|name| {
+        json!({
+            "name": name, "model": name, "modified_at": "2026-01-01T00:00:00Z", "size": 2_019_393_189_u64,
+            "digest": "0".repeat(64), "details": details, "capabilities": ["completion"],
+        })
+    });
+    json!({"models": models.collect::<Vec<_>>()})
 }
 
 /// Which of the two endpoints, and so where the text stands.
@@ -45,7 +51,15 @@ pub(crate) struct Request {
     question: String,
     prompt_tokens: u64,
     sampling: Sampling,
+    /// Whether the model's thoughts are wanted.
+    think: bool,
     stream: bool,
+}
+
+impl Request {
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
 }
 
 pub(crate) fn parse(shape: Shape, fields: &Fields<'_>) -> Result<Request, Refusal> {
@@ -97,27 +111,36 @@ pub(crate) fn parse(shape: Shape, fields: &Fields<'_>) -> Result<Request, Refusa
         None => true,
         Some(_) => fields.boolean("stream")?,
     };
-    Ok(Request { shape, model, prompt, question, prompt_tokens, sampling, stream })
+    // How much it thinks may be said too.
+    let think = fields.get("think").is_some_and(|think| *think != Value::Bool(false));
+    Ok(Request { shape, model, prompt, question, prompt_tokens, sampling, think, stream })
 }
 
 pub(crate) fn answer(request: &Request, generator: &Generator) -> (Payload, Charge) {
-    let Request { shape, model, prompt, question, prompt_tokens, sampling, stream } = request;
+    let Request { shape, model, prompt, question, prompt_tokens, sampling, think, stream } = request;
     let ask = Ask { model, prompt, question, lead: "", choices: 1, sampling };
     let Some(Completion { text, finish }) = generator.answer(&ask).pop() else {
         unreachable!("one choice was asked for");
     };
-    let charge = Charge { input: *prompt_tokens, output: tokens::count(&text) };
+    let thoughts = if *think { Generator::thoughts(&ask) } else { String::new() };
+    let charge = Charge { input: *prompt_tokens, output: tokens::count(&thoughts) + tokens::count(&text) };
     let done_reason = match finish {
         Finish::Complete | Finish::StopSequence(_) => "stop",
         Finish::Length => "length",
     };
-    let line = |text: &str, done: bool| {
+    let line = |thought: &str, text: &str, done: bool| {
         let mut line = json!({
             "model": model, "created_at": timestamp::rfc3339(timestamp::unix_seconds()), "done": done,
         });
         match shape {
             Shape::Chat => line["message"] = json!({"role": "assistant", "content": text}),
             Shape::Generate => line["response"] = text.into(),
+        }
+        if !thought.is_empty() {
+            match shape {
+                Shape::Chat => line["message"]["thinking"] = thought.into(),
+                Shape::Generate => line["thinking"] = thought.into(),
+            }
         }
         if done {
             line["done_reason"] = done_reason.into();
@@ -131,9 +154,11 @@ pub(crate) fn answer(request: &Request, generator: &Generator) -> (Payload, Char
         line
     };
     if !stream {
-        return (Payload::Json(line(&text, true)), charge);
+        return (Payload::Json(line(&thoughts, &text, true)), charge);
     }
-    let lines = tokens::tokens(&text).map(|token| line(token, false)).chain([line("", true)]);
+    let thinking = tokens::tokens(&thoughts).map(|token| line(token, "", false));
+    let talking = tokens::tokens(&text).map(|token| line("", token, false));
+    let lines = thinking.chain(talking).chain([line("", "", true)]);
     (Payload::Lines(lines.map(|line| format!("{line}\n")).collect()), charge)
 }
 
@@ -147,6 +172,7 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
         Fault::NotJson => bad_request("invalid character in request body"),
         Fault::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "", "request body too large"),
         Fault::MissingKey => Refusal::new(StatusCode::UNAUTHORIZED, "", "unauthorized"),
+        Fault::UnknownModel { name } => Refusal::new(StatusCode::NOT_FOUND, "", format!("model '{name}' not found")),
         Fault::UnknownPath { .. } => Refusal::new(StatusCode::NOT_FOUND, "", "404 page not found"),
         Fault::WrongMethod { .. } => Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "", "405 method not allowed"),
         Fault::Field(field) => bad_request(format!("json: cannot unmarshal field {} of the request", field.name)),

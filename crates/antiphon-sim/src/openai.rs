@@ -18,13 +18,16 @@ pub(crate) mod completions;
 const FINGERPRINT: &str = "antiphon-sim";
 const INVALID_REQUEST: &str = "invalid_request_error";
 
-/// `GET /v1/models`: any name is accepted, these are examples.
-pub(crate) fn models() -> Value {
-    let names = ["gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4o-mini", "gpt-5-mini", "text-davinci-003"];
-    let models = names.map(|name| {
+/// The models of `GET /v1/models`, unless set.
+pub(crate) const EXAMPLES: [&str; 5] =
+    ["gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4o-mini", "gpt-5-mini", "text-davinci-003"];
+
+/// `GET /v1/models`.
+pub(crate) fn models(names: &[&str]) -> Value {
+    let models = names.iter().map(|name| {
         json!({"id": name, "object": "model", "created": 1_680_000_000, "owned_by": FINGERPRINT, "shutdown_date": null})
     });
-    json!({"object": "list", "data": models})
+    json!({"object": "list", "data": models.collect::<Vec<_>>()})
 }
 
 /// The parameters that both endpoints have.
@@ -152,6 +155,10 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
              key from https://platform.openai.com/account/api-keys."
                 .to_owned(),
         ),
+        Fault::UnknownModel { name } => {
+            let message = format!("The model `{name}` does not exist or you do not have access to it.");
+            new(StatusCode::NOT_FOUND, message).with_code("model_not_found")
+        }
         Fault::UnknownPath { method, path } => new(StatusCode::NOT_FOUND, format!("Invalid URL ({method} {path})")),
         Fault::WrongMethod { method, path } => {
             let message = format!("Not allowed to {method} on {path}.");

@@ -45,6 +45,7 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
         Fault::NotJson => new(StatusCode::BAD_REQUEST, "The request body is not a JSON object.".to_owned()),
         Fault::TooLarge => new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.".to_owned()),
         Fault::MissingKey => new(StatusCode::UNAUTHORIZED, "An API key is required.".to_owned()),
+        Fault::UnknownModel { name } => new(StatusCode::NOT_FOUND, format!("{name} not found.")),
         Fault::UnknownPath { path, .. } => new(StatusCode::NOT_FOUND, format!("{path} not found.")),
         Fault::WrongMethod { method, path } => {
             new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not allowed on {path}."))

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     TooLarge,
     /// No key came along.
     MissingKey,
+    /// It asks a model that is not among those that were set.
+    UnknownModel { name: String },
     /// Nothing is served at this path.
     UnknownPath { method: String, path: String },
     /// Something is served at this path, but not for this method.

@@ -48,6 +48,12 @@ pub(crate) fn reply(question: &str, random: &mut Random) -> String {
     }
 }
 
+/// What a model thinks before it answers `question`.
+pub(crate) fn thoughts(question: &str) -> String {
+    let words = question.split_whitespace().count();
+    format!("Words in the question: {words}. A short and friendly answer will do.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::reply;

@@ -21,6 +21,8 @@ pub(crate) enum Endpoint {
     Completions,
     ChatCompletions,
     Messages,
+    CountTokens,
+    Complete,
     OllamaChat,
     OllamaGenerate,
     OllamaTags,
@@ -39,6 +41,7 @@ impl Provider {
         match path {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
             _ if path.starts_with("/api/") => Self::Ollama,
+            "/v1/complete" => Self::Anthropic,
             _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
             _ => Self::OpenAi,
         }
@@ -71,6 +74,8 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
         "/v1/completions" => (Method::POST, Endpoint::Completions),
         "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
         "/v1/messages" => (Method::POST, Endpoint::Messages),
+        "/v1/messages/count_tokens" => (Method::POST, Endpoint::CountTokens),
+        "/v1/complete" => (Method::POST, Endpoint::Complete),
         "/api/chat" => (Method::POST, Endpoint::OllamaChat),
         "/api/generate" => (Method::POST, Endpoint::OllamaGenerate),
         "/api/tags" => (Method::GET, Endpoint::OllamaTags),

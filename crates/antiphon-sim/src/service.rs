@@ -8,7 +8,7 @@ use std::sync::{
 use axum::{
     body::Body,
     extract::Request,
-    http::{StatusCode, request},
+    http::{HeaderMap, StatusCode, request},
     response::Response,
 };
 use futures::StreamExt;
@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 
 use crate::{
     activity::ActivityCounter,
-    anthropic::{self, messages},
+    anthropic::{
+        self,
+        complete::{self, Dialect},
+        messages,
+    },
     builder::Settings,
     fault::{Fault as Injected, FaultQueue},
     fields::Fields,
@@ -67,6 +71,7 @@ enum Call {
     Completions(completions::Request),
     Chat(chat::Request),
     Messages(messages::Request),
+    Complete(complete::Request),
     Ollama(ollama::Request),
     /// It asks no model, and this is the answer.
     Direct(StatusCode, Value),
@@ -170,12 +175,31 @@ impl Service {
         if self.settings.require_key && !has_key && endpoint != Endpoint::Health {
             return Err(refuse(&Fault::MissingKey));
         }
-        if endpoint == Endpoint::Messages && !head.headers.contains_key("anthropic-version") {
+        let is_message = matches!(endpoint, Endpoint::Messages | Endpoint::CountTokens);
+        if is_message && !head.headers.contains_key("anthropic-version") {
             return Err(anthropic::missing_version());
         }
         let json = json.map_err(|fault| refuse(&fault))?;
-        let call = parse(endpoint, json.as_ref(), exchange)?;
+        let call = self.parse(endpoint, &head.headers, json.as_ref(), exchange)?;
+        if let Some(name) = call.model().filter(|name| !self.has_model(exchange.provider, name)) {
+            return Err(refuse(&Fault::UnknownModel { name: name.to_owned() }));
+        }
         Ok(self.plan_call(&call, exchange))
+    }
+
+    fn has_model(&self, provider: Provider, name: &str) -> bool {
+        let models = &self.settings.models;
+        let is_meant = |model: &String| {
+            let rest = model.strip_prefix(name);
+            rest == Some("") || (provider == Provider::Ollama && rest == Some(":latest"))
+        };
+        models.is_empty() || models.iter().any(is_meant)
+    }
+
+    /// The names of the models there are, or `examples` where any name will do.
+    fn listed<'a>(&'a self, examples: &[&'a str]) -> Vec<&'a str> {
+        let models = &self.settings.models;
+        if models.is_empty() { examples.to_vec() } else { models.iter().map(String::as_str).collect() }
     }
 
     fn plan_call(&self, call: &Call, exchange: &mut Exchange) -> Plan {
@@ -184,6 +208,7 @@ impl Service {
             Call::Completions(request) => completions::answer(request, &self.generator, &mut exchange.random),
             Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
             Call::Messages(request) => messages::answer(request, &self.generator, &mut exchange.random),
+            Call::Complete(request) => complete::answer(request, &self.generator, &mut exchange.random),
             Call::Ollama(request) => ollama::answer(request, &self.generator),
         };
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
@@ -196,32 +221,53 @@ impl Service {
             fault: self.faults.pop(),
         }
     }
+    /// Reads a request for `endpoint`.
+    fn parse(
+        &self,
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        json: Option<&Value>,
+        exchange: &Exchange,
+    ) -> Result<Call, Refusal> {
+        let fields = |refuse: fn(&Fault) -> Refusal| match json {
+            Some(Value::Object(object)) => Ok(Fields::new(object, refuse)),
+            _ => Err(refuse(&Fault::NotJson)),
+        };
+        let found = |body: Value| Call::Direct(StatusCode::OK, body);
+        Ok(match endpoint {
+            Endpoint::Completions => Call::Completions(completions::parse(&fields(openai::refuse)?)?),
+            Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
+            Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
+            Endpoint::CountTokens => found(messages::count_tokens(&fields(anthropic::refuse)?)?),
+            Endpoint::Complete => Call::Complete(complete::parse(&fields(anthropic::refuse)?, Dialect::of(headers))?),
+            Endpoint::OllamaChat => Call::Ollama(ollama::parse(ollama::Shape::Chat, &fields(ollama::refuse)?)?),
+            Endpoint::OllamaGenerate => Call::Ollama(ollama::parse(ollama::Shape::Generate, &fields(ollama::refuse)?)?),
+            Endpoint::OllamaTags => found(ollama::tags(&self.listed(&ollama::EXAMPLES))),
+            Endpoint::OllamaVersion => found(ollama::version()),
+            Endpoint::OpenAiModels => found(openai::models(&self.listed(&openai::EXAMPLES))),
+            Endpoint::AnthropicModels => found(anthropic::models(&self.listed(&anthropic::EXAMPLES))),
+            Endpoint::TrackRequest => {
+                found(promptlayer::track_request(&fields(promptlayer::refuse)?, exchange.number)?)
+            }
+            Endpoint::LogRequest => {
+                let body = promptlayer::log_request(&fields(promptlayer::refuse)?, exchange.number)?;
+                Call::Direct(StatusCode::CREATED, body)
+            }
+            Endpoint::Health => found(json!({"status": "ok", "simulated": true})),
+        })
+    }
 }
 
-/// Reads a request for `endpoint`.
-fn parse(endpoint: Endpoint, json: Option<&Value>, exchange: &Exchange) -> Result<Call, Refusal> {
-    let fields = |refuse: fn(&Fault) -> Refusal| match json {
-        Some(Value::Object(object)) => Ok(Fields::new(object, refuse)),
-        _ => Err(refuse(&Fault::NotJson)),
-    };
-    Ok(match endpoint {
-        Endpoint::Completions => Call::Completions(completions::parse(&fields(openai::refuse)?)?),
-        Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
-        Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
-        Endpoint::OllamaChat => Call::Ollama(ollama::parse(ollama::Shape::Chat, &fields(ollama::refuse)?)?),
-        Endpoint::OllamaGenerate => Call::Ollama(ollama::parse(ollama::Shape::Generate, &fields(ollama::refuse)?)?),
-        Endpoint::OllamaTags => Call::Direct(StatusCode::OK, ollama::tags()),
-        Endpoint::OllamaVersion => Call::Direct(StatusCode::OK, ollama::version()),
-        Endpoint::OpenAiModels => Call::Direct(StatusCode::OK, openai::models()),
-        Endpoint::AnthropicModels => Call::Direct(StatusCode::OK, anthropic::models()),
-        Endpoint::TrackRequest => {
-            let body = promptlayer::track_request(&fields(promptlayer::refuse)?, exchange.number)?;
-            Call::Direct(StatusCode::OK, body)
+impl Call {
+    /// The model that is asked.
+    fn model(&self) -> Option<&str> {
+        match self {
+            Self::Completions(request) => Some(request.model()),
+            Self::Chat(request) => Some(request.model()),
+            Self::Messages(request) => Some(request.model()),
+            Self::Complete(request) => Some(request.model()),
+            Self::Ollama(request) => Some(request.model()),
+            Self::Direct(..) => None,
         }
-        Endpoint::LogRequest => {
-            let body = promptlayer::log_request(&fields(promptlayer::refuse)?, exchange.number)?;
-            Call::Direct(StatusCode::CREATED, body)
-        }
-        Endpoint::Health => Call::Direct(StatusCode::OK, json!({"status": "ok", "simulated": true})),
-    })
+    }
 }

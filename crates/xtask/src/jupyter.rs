@@ -1,27 +1,25 @@
 //! `cargo xtask test jupyter`: the kernel under real clients, in a virtual environment below the target folder.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::cargo;
-use crate::skipped::Skipped;
+use crate::venv::{self, Venv, path};
 
 const TESTS: &str = "crates/antiphon-cli/tests/jupyter";
 /// The files of tests, those first that take longest: two run at a time, each by one process from its start to its end.
 const FILES: [&str; 8] =
     ["nbclient", "survival", "tools", "lifecycle", "messages", "conformance", "hostile", "interrupts"];
 /// Variables of the developer's own environment that would reach into the one of the tests.
-const FOREIGN: [&str; 5] =
-    ["PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH"];
+const FOREIGN: [&str; 3] = ["JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_PREFER_ENV_PATH"];
 
 /// A Python environment with Jupyter in it, and our kernels installed.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    folder: PathBuf,
+    venv: Venv,
     /// Jupyter's own files: settings, data, connection files.
     state: PathBuf,
     /// The release build of `antiphon`.
@@ -45,12 +43,10 @@ impl Environment {
     /// No fit Python, packages that cannot be installed, or a build that fails.
     pub(crate) fn open() -> anyhow::Result<Self> {
         let target = cargo::target()?;
-        let folder = target.join("jupyter/venv");
-        make(&folder)?;
+        let venv = Venv::open(target.join("jupyter/venv"), &format!("{TESTS}/requirements.txt"))?;
         cargo::run("cargo", &["build", "--release", "--quiet", "-p", "antiphon-cli"])?;
-        let environment =
-            Self { folder, state: target.join("jupyter/state"), antiphon: target.join("release/antiphon") };
-        let prefix = path(&environment.folder)?.to_owned();
+        let environment = Self { venv, state: target.join("jupyter/state"), antiphon: target.join("release/antiphon") };
+        let prefix = path(environment.venv.folder())?.to_owned();
         let antiphon = path(&environment.antiphon)?.to_owned();
         // The first builds the preload.
         environment.run(&antiphon, &["install", "--sim", "--prefix", &prefix])?;
@@ -61,15 +57,8 @@ impl Environment {
     /// A command in the workspace's root, with the environment's programs first on PATH and Jupyter's files below the
     /// target folder.
     pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Command> {
-        let bin = self.folder.join("bin");
-        let mut search = vec![bin.clone()];
-        search.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-        let found = bin.join(program);
-        let program = if found.exists() { found } else { program.into() };
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(cargo::root());
-        command.env("PATH", env::join_paths(search)?).env("VIRTUAL_ENV", &self.folder).env("ANTIPHON", &self.antiphon);
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut command = self.venv.command(program, arguments)?;
+        command.env("ANTIPHON", &self.antiphon);
         for name in FOREIGN {
             command.env_remove(name);
         }
@@ -93,42 +82,6 @@ impl Environment {
     /// # Errors
     /// It cannot be started, or does not succeed.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        let mut command = self.command(program, arguments)?;
-        let status = command.status().with_context(|| format!("cannot start {program}"))?;
-        if !status.success() {
-            bail!("`{program} {}` failed", arguments.join(" "));
-        }
-        Ok(())
+        venv::finish(self.command(program, arguments)?)
     }
-}
-
-/// A virtual environment with the packages of the tests, made anew only when these or the Python have changed.
-#[expect(clippy::print_stderr, reason = "a command line")]
-fn make(folder: &Path) -> anyhow::Result<()> {
-    // Not the link of an active virtual environment, which may be this one.
-    let script = "import os, sys; print(os.path.realpath(sys.executable))";
-    let Ok(python) = cargo::output("python3", &["-c", script]) else {
-        return Err(Skipped::new("there is no python3 on PATH; install Python 3.11 or later, with venv").into());
-    };
-    let interpreter = python.trim();
-    let requirements = cargo::root().join(TESTS).join("requirements.txt");
-    let wanted = python.clone() + &fs::read_to_string(&requirements).context("the tests' requirements")?;
-    let stamp = folder.join("made-from.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return Ok(());
-    }
-    eprintln!("making a virtual environment in {}", folder.display());
-    if folder.exists() {
-        fs::remove_dir_all(folder).context("cannot remove the old environment")?;
-    }
-    cargo::run(interpreter, &["-m", "venv", path(folder)?]).context("Debian has `venv` in a package of its own")?;
-    let python = folder.join("bin/python");
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
-    cargo::run(path(&python)?, &[&install[..], &[path(&requirements)?]].concat())?;
-    cargo::run(path(&python)?, &["-m", "pip", "check"])?;
-    fs::write(stamp, wanted).context("cannot write to the environment")
-}
-
-pub(crate) fn path(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().with_context(|| format!("`{}` is not valid UTF-8", path.display()))
 }

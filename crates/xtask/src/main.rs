@@ -3,10 +3,12 @@
 mod bench;
 mod browser;
 mod cargo;
+mod clients;
 mod jupyter;
 mod skipped;
 mod test;
 mod tidy;
+mod venv;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use crate::skipped::Skipped;
-use crate::{browser, cargo, jupyter, tidy};
+use crate::{browser, cargo, clients, jupyter, tidy};
 
 /// Crates whose tests need no engine.
 const LIGHT: [&str; 9] = [
@@ -23,12 +23,13 @@ const LIGHT: [&str; 9] = [
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("toolchain", toolchain),
     ("format", || cargo::run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
     ("lint", lint),
     ("units", units),
+    ("clients", clients::clients),
     ("stock", || engine(&["--test", "stock"])),
     ("engine", || engine(&["--lib", "--test", "it"])),
     ("cli", cli),

@@ -16,6 +16,9 @@ const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "dev
 /// Names of models that refuse `max_tokens` and other knobs of older ones begin like this.
 const REASONING_MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
 
+/// Names of models that show their thoughts begin like this; `DeepSeek`'s own and those that vLLM serves.
+const THINKING_MODELS: [&str; 3] = ["deepseek-reasoner", "deepseek-r1", "qwq"];
+
 #[derive(Debug)]
 pub(crate) struct Request {
     common: Common,
@@ -24,6 +27,12 @@ pub(crate) struct Request {
     /// The last message of the user.
     question: String,
     prompt_tokens: u64,
+}
+
+impl Request {
+    pub(crate) fn model(&self) -> &str {
+        &self.common.model
+    }
 }
 
 pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
@@ -83,9 +92,14 @@ fn max_tokens(fields: &Fields<'_>, model: &str) -> Result<Option<u64>, Refusal> 
 
 pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Random) -> (Payload, Charge) {
     let Request { common: Common { model, choices, sampling, stream }, prompt, question, prompt_tokens } = request;
-    let completions = generator.answer(&Ask { model, prompt, question, lead: "", choices: *choices, sampling });
-    let output = completions.iter().map(|completion| tokens::count(&completion.text)).sum();
-    let charge = Charge { input: *prompt_tokens, output };
+    let ask = Ask { model, prompt, question, lead: "", choices: *choices, sampling };
+    let completions = generator.answer(&ask);
+    let thinks = THINKING_MODELS.iter().any(|prefix| model.starts_with(prefix));
+    let thoughts = thinks.then(|| Generator::thoughts(&ask));
+    let thought_tokens = thoughts.as_deref().map_or(0, tokens::count) * *choices as u64;
+    let written: u64 = completions.iter().map(|completion| tokens::count(&completion.text)).sum();
+    let charge = Charge { input: *prompt_tokens, output: written + thought_tokens };
+    let usage = detailed_usage(charge, thought_tokens);
     let mut head = json!({
         "id": format!("chatcmpl-{}", random.alphanumeric(29)),
         "object": if stream.is_some() { "chat.completion.chunk" } else { "chat.completion" },
@@ -95,29 +109,31 @@ pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Rand
         "system_fingerprint": FINGERPRINT,
     });
     let payload = if let Some(stream) = stream {
-        let chunks = completions.iter().enumerate().map(|(index, completion)| chunks(index, completion)).collect();
-        Payload::Events(events(&head, interleave(chunks), *stream, detailed_usage(charge)))
+        let numbered = completions.iter().enumerate();
+        let chunks = numbered.map(|(index, completion)| chunks(index, completion, thoughts.as_deref())).collect();
+        Payload::Events(events(&head, interleave(chunks), *stream, usage))
     } else {
         let choices = completions.iter().enumerate().map(|(index, Completion { text, finish })| {
+            let mut message = json!({"role": "assistant", "content": text, "refusal": null, "annotations": []});
+            if let Some(thoughts) = &thoughts {
+                message["reasoning_content"] = thoughts.as_str().into();
+            }
             json!({
-                "index": index,
-                "message": {"role": "assistant", "content": text, "refusal": null, "annotations": []},
-                "logprobs": null,
-                "finish_reason": finish_reason(finish),
+                "index": index, "message": message, "logprobs": null, "finish_reason": finish_reason(finish),
             })
         });
         head["choices"] = choices.collect();
-        head["usage"] = detailed_usage(charge);
+        head["usage"] = usage;
         Payload::Json(head)
     };
     (payload, charge)
 }
 
-fn detailed_usage(tokens: Charge) -> Value {
+fn detailed_usage(tokens: Charge, thought_tokens: u64) -> Value {
     let mut usage = usage(tokens);
     usage["prompt_tokens_details"] = json!({"cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": 0});
     usage["completion_tokens_details"] = json!({
-        "reasoning_tokens": 0,
+        "reasoning_tokens": thought_tokens,
         "audio_tokens": 0,
         "accepted_prediction_tokens": 0,
         "rejected_prediction_tokens": 0,
@@ -125,8 +141,8 @@ fn detailed_usage(tokens: Charge) -> Value {
     usage
 }
 
-/// What a stream says about one choice: who speaks, a chunk for each token, then why it ends.
-fn chunks(index: usize, completion: &Completion) -> Vec<Value> {
+/// What a stream says about one choice: who speaks, a chunk for each token, of the thoughts first, then why it ends.
+fn chunks(index: usize, completion: &Completion, thoughts: Option<&str>) -> Vec<Value> {
     let chunk = |delta: Value, finish_reason: Value| {
         json!({
             "index": index, "delta": delta, "logprobs": null, "finish_reason": finish_reason,
@@ -135,5 +151,7 @@ fn chunks(index: usize, completion: &Completion) -> Vec<Value> {
     let start = chunk(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null);
     let texts = tokens::tokens(&completion.text).map(|token| chunk(json!({"content": token}), Value::Null));
     let end = chunk(json!({}), json!(finish_reason(&completion.finish)));
-    [start].into_iter().chain(texts).chain([end]).collect()
+    let thoughts = tokens::tokens(thoughts.unwrap_or_default());
+    let thoughts = thoughts.map(|token| chunk(json!({"content": null, "reasoning_content": token}), Value::Null));
+    [start].into_iter().chain(thoughts).chain(texts).chain([end]).collect()
 }

@@ -28,6 +28,12 @@ struct Prompt {
     tokens: u64,
 }
 
+impl Request {
+    pub(crate) fn model(&self) -> &str {
+        &self.common.model
+    }
+}
+
 pub(crate) fn parse(fields: &Fields<'_>) -> Result<Request, Refusal> {
     let mut common = Common::parse(fields)?;
     let prompts = parse_prompts(fields)?;

@@ -103,8 +103,8 @@ async fn models_are_listed_in_the_format_of_who_asks() {
         send(models).await.json(),
         json!({
             "data": [
-                {"type": "model", "id": "claude-haiku", "display_name": "Claude Haiku (simulated)", "created_at": "2023-03-28T00:00:00Z"},
-                {"type": "model", "id": "claude-sonnet", "display_name": "Claude Sonnet (simulated)", "created_at": "2023-03-28T00:00:00Z"},
+                {"type": "model", "id": "claude-haiku", "display_name": "claude-haiku (simulated)", "created_at": "2023-03-28T00:00:00Z"},
+                {"type": "model", "id": "claude-sonnet", "display_name": "claude-sonnet (simulated)", "created_at": "2023-03-28T00:00:00Z"},
             ],
             "has_more": false,
             "first_id": "claude-haiku",
