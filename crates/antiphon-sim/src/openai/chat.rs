@@ -16,6 +16,8 @@ const ROLES: &[&str] = &["system", "assistant", "user", "function", "tool", "dev
 /// Names of models that refuse `max_tokens` and other knobs of older ones begin like this.
 const REASONING_MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
 
+/// Models from before usage had details. Clients of their time add usages up field by field, and fail on an object.
+const OLD_MODELS: [&str; 4] = ["gpt-3.5-turbo", "gpt-3.5-turbo-0301", "gpt-4", "gpt-4-0314"];
 /// Names of models that show their thoughts begin like this; `DeepSeek`'s own and those that vLLM serves.
 const THINKING_MODELS: [&str; 3] = ["deepseek-reasoner", "deepseek-r1", "qwq"];
 
@@ -99,7 +101,8 @@ pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Rand
     let thought_tokens = thoughts.as_deref().map_or(0, tokens::count) * *choices as u64;
     let written: u64 = completions.iter().map(|completion| tokens::count(&completion.text)).sum();
     let charge = Charge { input: *prompt_tokens, output: written + thought_tokens };
-    let usage = detailed_usage(charge, thought_tokens);
+    let is_old = OLD_MODELS.contains(&model.as_str());
+    let usage = if is_old { usage(charge) } else { detailed_usage(charge, thought_tokens) };
     let mut head = json!({
         "id": format!("chatcmpl-{}", random.alphanumeric(29)),
         "object": if stream.is_some() { "chat.completion.chunk" } else { "chat.completion" },

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 
-from simulator import Simulator, without_settings
-
-Start = Callable[..., Simulator]
+from simulator import Simulator, Start, without_settings
 
 
 @pytest.fixture

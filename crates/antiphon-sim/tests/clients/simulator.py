@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 # What a fault looks like is said in `examples/serve.rs`.
 Fault = Any
@@ -67,6 +67,10 @@ class Simulator:
         line = self._process.stdout.readline()
         assert line, f"the simulator has ended: {self._process.wait()}"
         return json.loads(line)
+
+
+# Starts one with these arguments.
+Start = Callable[..., Simulator]
 
 
 def error(status: int, kind: str = "", message: str = "Out of order.", **more: Any) -> Fault:

@@ -76,8 +76,10 @@ def test_errors(sim: Simulator, status: int, expected: type[openai.error.OpenAIE
     llm = OpenAI(max_retries=1)
     for ask in (lambda: llm.generate([HELLO]), lambda: asyncio.run(llm.agenerate([HELLO]))):
         sim.fail(error(status, "some_type"))
-        with pytest.raises(expected, match="Out of order") as caught:
+        with pytest.raises(expected) as caught:
             ask()
+        # For 503 the package has words of its own.
+        assert status == 503 or "Out of order." in str(caught.value)
         assert type(caught.value) is expected and caught.value.http_status == status
         assert caught.value.headers["x-request-id"].startswith("req_")
     assert len(sim.requests()) == 2
@@ -111,6 +113,6 @@ def test_a_page_of_a_proxy(sim: Simulator) -> None:
 
 
 def test_a_connection_that_breaks(sim: Simulator) -> None:
-    sim.fail("reset", "reset", "reset")
+    sim.fail("reset")
     with pytest.raises(openai.error.APIConnectionError):
         asyncio.run(OpenAI(max_retries=1).agenerate([HELLO]))

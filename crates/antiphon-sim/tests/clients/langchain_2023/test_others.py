@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -12,6 +14,8 @@ from langchain.callbacks.streaming_stdout import StreamingStdOutCallbackHandler
 from langchain.chat_models import PromptLayerChatOpenAI
 from langchain.llms import Anthropic, PromptLayerOpenAI
 from langchain.schema import HumanMessage
+
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from simulator import Simulator, error
 
@@ -35,23 +39,31 @@ def test_promptlayer(sim: Simulator) -> None:
 
 def test_promptlayer_chat(sim: Simulator) -> None:
     chat = PromptLayerChatOpenAI(return_pl_id=True)
-    for result in (asyncio.run(chat.agenerate([[HumanMessage(content=HELLO)]])), chat.generate([[HumanMessage(content=HELLO)]])):
+    conversations = [[HumanMessage(content=HELLO)]]
+    for result in (asyncio.run(chat.agenerate(conversations)), chat.generate(conversations)):
         assert isinstance(result.generations[0][0].generation_info["pl_request_id"], int)
     assert [request.path for request in sim.requests()] == ["/v1/chat/completions", "/track-request"] * 2
 
 
-def test_a_request_that_cannot_be_logged_is_answered_all_the_same(sim: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
-    llm = PromptLayerOpenAI(pl_tags=None)
-    # Without a key in the body the answer is an error of PromptLayer's, which the package prints.
-    from promptlayer import utils
-
-    original = utils.URL_API_PROMPTLAYER
-    utils.URL_API_PROMPTLAYER = f"{original}/nowhere"
-    try:
-        assert llm(HELLO)
-    finally:
-        utils.URL_API_PROMPTLAYER = original
+def test_a_request_that_cannot_be_logged_is_answered_all_the_same(
+    sim: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = PromptLayerOpenAI()
+    monkeypatch.setattr("promptlayer.utils.URL_API_PROMPTLAYER", f"{sim.url}/nowhere")
+    assert llm(HELLO)
     assert "WARNING: While logging your request PromptLayer had the following error" in capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def _tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package measures prompts by Claude's tokenizer, which it fetches unless it has it already: here it has one
+    that counts words."""
+    cache = tmp_path / "anthropic"
+    cache.mkdir()
+    words = Tokenizer(models.WordLevel({"word": 0}, unk_token="word"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(cache / "claude_tokenizer_file.json"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def claude(sim: Simulator, **parameters: Any) -> Anthropic:

@@ -8,8 +8,7 @@ import anthropic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic
 
-from conftest import Start
-from simulator import Simulator
+from simulator import Simulator, Start
 
 MESSAGES = [{"role": "user", "content": "Hello, how are you?"}]
 THINKING = {"type": "enabled", "budget_tokens": 1024}

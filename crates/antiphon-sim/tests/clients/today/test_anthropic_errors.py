@@ -6,8 +6,7 @@ import anthropic
 import pytest
 from anthropic import Anthropic
 
-from conftest import Start
-from simulator import Simulator, error
+from simulator import Simulator, Start, error
 
 MESSAGES = [{"role": "user", "content": "Hello, how are you?"}]
 

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 from ollama import AsyncClient, Client, ResponseError
 
-from conftest import Start
-from simulator import Simulator, error
+from simulator import Simulator, Start, error
 
 HELLO = "Hello, how are you?"
 MESSAGES = [{"role": "user", "content": HELLO}]

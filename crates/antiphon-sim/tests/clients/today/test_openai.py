@@ -6,8 +6,7 @@ import asyncio
 
 from openai import AsyncOpenAI, OpenAI
 
-from conftest import Start
-from simulator import Simulator
+from simulator import Simulator, Start
 
 HELLO = "Hello, how are you?"
 MESSAGES = [{"role": "user", "content": HELLO}]

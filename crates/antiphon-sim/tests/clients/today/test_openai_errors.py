@@ -8,8 +8,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from conftest import Start
-from simulator import Simulator, error
+from simulator import Simulator, Start, error
 
 MESSAGES = [{"role": "user", "content": "Hello, how are you?"}]
 RETRY = "openai._base_client"

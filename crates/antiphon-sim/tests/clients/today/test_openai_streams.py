@@ -7,8 +7,7 @@ import asyncio
 import pytest
 from openai import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI, OpenAI
 
-from conftest import Start
-from simulator import Simulator
+from simulator import Simulator, Start
 
 HELLO = "Hello, how are you?"
 MESSAGES = [{"role": "user", "content": HELLO}]
