@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) latency: Latency,
     chunk_gap: Option<Duration>,
     pub(crate) require_key: bool,
+    pub(crate) thinks_aloud: bool,
     /// The names of the only models, or none for any name.
     pub(crate) models: Vec<String>,
     /// HTTP/2 streams per connection.
@@ -58,6 +59,7 @@ impl SimBuilder {
                 latency: Latency::default(),
                 chunk_gap: None,
                 require_key: false,
+                thinks_aloud: false,
                 models: Vec::new(),
                 max_streams: DEFAULT_MAX_STREAMS,
                 #[cfg(feature = "tls")]
@@ -100,6 +102,13 @@ impl SimBuilder {
     /// Sets whether requests without a key get the provider's 401. Any key will do. Default: no.
     pub fn require_key(mut self, require: bool) -> Self {
         self.settings.require_key = require;
+        self
+    }
+
+    /// Sets whether chat models show their thoughts before they answer. Default: those whose names say that they do
+    /// (`deepseek-reasoner`, `deepseek-r1`, `qwq`), and Claude and Ollama's models where the request asks for it.
+    pub fn thoughts(mut self, shown: bool) -> Self {
+        self.settings.thinks_aloud = shown;
         self
     }
 

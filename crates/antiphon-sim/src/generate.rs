@@ -60,12 +60,14 @@ pub(crate) enum Finish {
 #[derive(Debug)]
 pub(crate) struct Generator {
     seed: u64,
+    /// Whether models show their thoughts without being asked.
+    thinks_aloud: bool,
     seen: Mutex<HashMap<u64, u64>>,
 }
 
 impl Generator {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, seen: Mutex::default() }
+    pub(crate) fn new(seed: u64, thinks_aloud: bool) -> Self {
+        Self { seed, thinks_aloud, seen: Mutex::default() }
     }
 
     pub(crate) fn answer(&self, ask: &Ask<'_>) -> Vec<Completion> {
@@ -82,10 +84,10 @@ impl Generator {
         (0..ask.choices).map(choice).collect()
     }
 
-    /// What the model thinks before it answers: the same for each choice. It counts as output, but not towards the
-    /// limit.
-    pub(crate) fn thoughts(ask: &Ask<'_>) -> String {
-        replies::thoughts(ask.question)
+    /// What the model thinks before it answers, if that is `wanted`: the same for each choice. It counts as output, but
+    /// not towards the limit.
+    pub(crate) fn thoughts(&self, ask: &Ask<'_>, wanted: bool) -> Option<String> {
+        (wanted || self.thinks_aloud).then(|| replies::thoughts(ask.question))
     }
 
     /// How many times `key` was seen before.

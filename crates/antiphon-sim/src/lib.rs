@@ -1,9 +1,11 @@
 //! A loopback server that speaks the wire formats of the LLM providers.
 //!
 //! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like
-//! Anthropic (`/v1/messages`, `/v1/models`), like Ollama (`/api/chat`, `/api/generate`, `/api/tags`,
-//! `/api/version`) and like PromptLayer (`/track-request`, `/rest/track-request`, `/log-request`), with or without streaming, with the providers' headers
-//! and error bodies. `GET /health` says that it is up.
+//! Anthropic (`/v1/messages`, `/v1/messages/count_tokens`, `/v1/models`, and `/v1/complete` of
+//! before, in both of its dialects), like Ollama (`/api/chat`, `/api/generate`, `/api/tags`,
+//! `/api/version`) and like PromptLayer (`/track-request`, `/rest/track-request`, `/log-request`),
+//! with or without streaming, with the providers' headers and error bodies. `GET /health` says that
+//! it is up.
 //!
 //! - **Simulated, and it says so**: every response has the header `x-antiphon-simulated: true`, and
 //!   those in OpenAI's format have `"system_fingerprint": "antiphon-sim"`.
@@ -13,14 +15,18 @@
 //!   `seed`, or with `temperature` 0, always gets the same answer.
 //! - **As slow as a model**: each call draws its [`Latency`] by the seed and its number.
 //! - **As unreliable as wanted**: [`Sim::inject`] makes the next calls go wrong in the ways of the real ones.
+//! - **Thinking aloud** where the real models do, or everywhere: [`SimBuilder::thoughts`].
 //! - **Usage** counts tokens by a simple rule: a token is a word or one other character, with the
 //!   white space before it.
 //!
 //! A request becomes a response in one place, `service::answer`, in four steps: route, parse, plan,
 //! render.
 //!
-//! It accepts any model name and any key. It knows no tools and no structured output, and it
-//! ignores `logprobs` and `suffix`. It does not know the crates that call it.
+//! It accepts any key, and any model name unless told which there are ([`SimBuilder::models`]). It
+//! knows no tools and no structured output, and it ignores `logprobs` and `suffix`. It does not know
+//! the crates that call it.
+//!
+//! `cargo xtask test clients` holds it against the providers' own packages, of today and of 2023.
 
 #![warn(missing_docs)]
 

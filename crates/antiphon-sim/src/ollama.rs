@@ -122,7 +122,7 @@ pub(crate) fn answer(request: &Request, generator: &Generator) -> (Payload, Char
     let Some(Completion { text, finish }) = generator.answer(&ask).pop() else {
         unreachable!("one choice was asked for");
     };
-    let thoughts = if *think { Generator::thoughts(&ask) } else { String::new() };
+    let thoughts = generator.thoughts(&ask, *think).unwrap_or_default();
     let charge = Charge { input: *prompt_tokens, output: tokens::count(&thoughts) + tokens::count(&text) };
     let done_reason = match finish {
         Finish::Complete | Finish::StopSequence(_) => "stop",

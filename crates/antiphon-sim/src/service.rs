@@ -122,7 +122,7 @@ async fn read(body: Body) -> Result<Vec<u8>, Fault> {
 impl Service {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            generator: Generator::new(settings.seed),
+            generator: Generator::new(settings.seed, settings.thinks_aloud),
             settings,
             activity: ActivityCounter::default(),
             log: RequestLog::default(),

@@ -136,10 +136,10 @@ pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Rand
     let id = format!("msg_01{}", random.alphanumeric(22));
     let mut blocks = Vec::new();
     let mut thought_tokens = 0;
-    if let Some(Thinking { is_shown }) = *thinking {
-        let thoughts = Generator::thoughts(&ask);
+    if let Some(thoughts) = generator.thoughts(&ask, thinking.is_some()) {
         thought_tokens = tokens::count(&thoughts);
-        let thoughts = if is_shown { thoughts } else { String::new() };
+        let is_hidden = thinking.is_some_and(|thinking| !thinking.is_shown);
+        let thoughts = if is_hidden { String::new() } else { thoughts };
         blocks.push(Block::Thinking { thoughts, signature: random.alphanumeric(64) });
     }
     let charge = Charge { input: *prompt_tokens, output: tokens::count(&text) + thought_tokens };
@@ -156,7 +156,7 @@ pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Rand
             "cache_read_input_tokens": 0,
             "output_tokens": output,
         });
-        if thinking.is_some() {
+        if blocks.len() > 1 {
             usage["output_tokens_details"] = json!({"thinking_tokens": thought_tokens});
         }
         usage

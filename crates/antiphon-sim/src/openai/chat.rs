@@ -96,8 +96,7 @@ pub(crate) fn answer(request: &Request, generator: &Generator, random: &mut Rand
     let Request { common: Common { model, choices, sampling, stream }, prompt, question, prompt_tokens } = request;
     let ask = Ask { model, prompt, question, lead: "", choices: *choices, sampling };
     let completions = generator.answer(&ask);
-    let thinks = THINKING_MODELS.iter().any(|prefix| model.starts_with(prefix));
-    let thoughts = thinks.then(|| Generator::thoughts(&ask));
+    let thoughts = generator.thoughts(&ask, THINKING_MODELS.iter().any(|prefix| model.starts_with(prefix)));
     let thought_tokens = thoughts.as_deref().map_or(0, tokens::count) * *choices as u64;
     let written: u64 = completions.iter().map(|completion| tokens::count(&completion.text)).sum();
     let charge = Charge { input: *prompt_tokens, output: written + thought_tokens };

@@ -76,7 +76,15 @@ async fn message_stream() {
     let answer = post(&sim, "/v1/messages", &body).await;
     let message = json!({
         "id": "msg(28)", "type": "message", "role": "assistant", "model": "claude-haiku", "content": [],
-        "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 6, "output_tokens": 1},
+        "stop_reason": null, "stop_sequence": null,
+        "usage": {
+            "input_tokens": 6, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "output_tokens": 1, "service_tier": "standard",
+        },
+    });
+    let usage = json!({
+        "input_tokens": 6, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 2,
     });
     let delta =
         |text: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
@@ -88,7 +96,7 @@ async fn message_stream() {
         delta("Hello"),
         delta("!"),
         json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": delta_at_end, "usage": {"output_tokens": 2}}),
+        json!({"type": "message_delta", "delta": delta_at_end, "usage": usage}),
         json!({"type": "message_stop"}),
     ];
     let expected: Vec<_> = expected.iter().map(|event| (event["type"].as_str(), event.clone())).collect();

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod anthropic;
+mod complete;
 mod determinism;
 mod errors;
 mod faults;
 mod lifecycle;
+mod models;
 mod ollama;
 mod openai;
 mod openai_streams;

@@ -113,6 +113,33 @@ async fn every_class_streams_what_it_would_have_answered() {
 }
 
 #[tokio::test]
+async fn thoughts_come_before_the_answer_and_are_no_part_of_it() {
+    let sim = Sim::builder().seed(7).latency(Latency::None).thoughts(true).start().await.unwrap();
+    for (number, llm) in classes(&sim).iter().enumerate() {
+        let whole = llm.agenerate([HELLO]).await.unwrap();
+        let (events, error) = events(&**llm).await;
+        assert!(error.is_none(), "{llm:?}: {error:?}");
+        check(&events, &whole);
+        let (mut thoughts, mut answer) = (Vec::new(), Vec::new());
+        for event in &events {
+            match event {
+                StreamEvent::Reasoning(text) => {
+                    assert!(answer.is_empty(), "{events:?}");
+                    thoughts.push(text.as_str());
+                }
+                StreamEvent::Text(text) => answer.push(text.as_str()),
+                _ => {}
+            }
+        }
+        let is_completion = number == 0 || number == 2;
+        assert_eq!(thoughts.is_empty(), is_completion, "{llm:?}");
+        if !is_completion {
+            assert_eq!(whole.generations[0][0].generation_info["reasoning"], thoughts.concat());
+        }
+    }
+}
+
+#[tokio::test]
 async fn pieces_of_any_size_make_the_same_stream() {
     let sim = sim().await;
     for llm in classes(&sim) {
