@@ -1,4 +1,4 @@
-"""What the tests of both generations share: simulators, and an environment in which only they say where to ask."""
+"""What the tests of all generations share: simulators, and an environment in which only they say where to ask."""
 
 from __future__ import annotations
 
