@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod cargo;
 mod clients;
+mod features;
 mod jupyter;
 mod skipped;
 mod test;

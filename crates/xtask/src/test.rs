@@ -8,18 +8,12 @@ use anyhow::{Context, bail};
 use crate::skipped::Skipped;
 use crate::{browser, cargo, clients, jupyter, tidy};
 
-/// Crates whose tests need no engine.
-const LIGHT: [&str; 9] = [
-    "antiphon",
-    "antiphon-cell",
-    "antiphon-channel",
-    "antiphon-sim",
-    "antiphon-kernel",
-    "antiphon-notebook",
-    "antiphon-repl",
-    "antiphon-terminal",
-    "xtask",
-];
+/// Crates that do not know the engine.
+const APART: [&str; 5] = ["antiphon", "antiphon-cell", "antiphon-channel", "antiphon-sim", "xtask"];
+/// Crates that link the engine, and whose tests start none.
+const FRONT_ENDS: [&str; 4] = ["antiphon-kernel", "antiphon-notebook", "antiphon-repl", "antiphon-terminal"];
+/// The selections of packages in which rust-analyzer is built, here and by `cargo run`.
+pub(crate) const SELECTIONS: [&[&str]; 3] = [&["antiphon-cli"], &FRONT_ENDS, &["antiphon-engine"]];
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
@@ -102,9 +96,13 @@ fn lint() -> anyhow::Result<()> {
 }
 
 fn units() -> anyhow::Result<()> {
-    let mut arguments = vec!["test", "--release", "--no-fail-fast"];
-    arguments.extend(LIGHT.iter().flat_map(|name| ["-p", name]));
-    cargo::run("cargo", &arguments)
+    // Apart: together they would give rust-analyzer other features than it has elsewhere, and have it compiled again.
+    let results = [&APART[..], &FRONT_ENDS].map(|packages| {
+        let mut arguments = vec!["test", "--release", "--no-fail-fast"];
+        arguments.extend(packages.iter().flat_map(|name| ["-p", name]));
+        cargo::run("cargo", &arguments)
+    });
+    results.into_iter().collect()
 }
 
 /// The engine's tests share one warm engine, so they run in one process, one after the other.

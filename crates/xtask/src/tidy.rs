@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::cargo;
+use crate::{cargo, features};
 
 /// Which crates of ours a crate may depend on; tests may also use the simulator.
 const ARROWS: [(&str, &[&str]); 12] = [
@@ -40,6 +40,7 @@ const MAX_LINES: usize = 400;
 
 pub(crate) fn tidy() -> anyhow::Result<()> {
     let mut faults = arrows()?;
+    faults.extend(features::differences()?);
     let architecture = fs::read_to_string(cargo::root().join("crates/README.md")).context("crates/README.md")?;
     for (name, _) in ARROWS {
         if !architecture.contains(&format!("`{name}`")) {
