@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) latency: Latency,
     chunk_gap: Option<Duration>,
     pub(crate) require_key: bool,
+    /// How long answers are, if not as long as they happen to be.
+    pub(crate) reply_tokens: Option<usize>,
+    /// Whether answers have rate limit headers.
+    pub(crate) report_limits: bool,
     /// HTTP/2 streams per connection.
     pub(crate) max_streams: u32,
     #[cfg(feature = "tls")]
@@ -56,6 +60,8 @@ impl SimBuilder {
                 latency: Latency::default(),
                 chunk_gap: None,
                 require_key: false,
+                reply_tokens: None,
+                report_limits: true,
                 max_streams: DEFAULT_MAX_STREAMS,
                 #[cfg(feature = "tls")]
                 tls: None,
@@ -97,6 +103,18 @@ impl SimBuilder {
     /// Sets whether requests without a key get the provider's 401. Any key will do. Default: no.
     pub fn require_key(mut self, require: bool) -> Self {
         self.settings.require_key = require;
+        self
+    }
+
+    /// Makes answers repeat themselves until they have this many tokens. Default: a sentence or two.
+    pub fn reply_tokens(mut self, tokens: usize) -> Self {
+        self.settings.reply_tokens = Some(tokens);
+        self
+    }
+
+    /// Sets whether answers report rate limits in their headers, which careful clients obey. Default: yes.
+    pub fn report_limits(mut self, report: bool) -> Self {
+        self.settings.report_limits = report;
         self
     }
 

@@ -95,7 +95,10 @@ pub(crate) async fn answer(service: Arc<Service>, request: Request, hangup: Hang
             hangup.reset();
             std::future::pending().await
         }
-        _ => render(plan, &exchange, service.activity.now().in_flight, in_flight, hangup),
+        _ => {
+            let load = service.settings.report_limits.then(|| service.activity.now().in_flight);
+            render(plan, &exchange, load, in_flight, hangup)
+        }
     }
 }
 
@@ -117,7 +120,7 @@ async fn read(body: Body) -> Result<Vec<u8>, Fault> {
 impl Service {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            generator: Generator::new(settings.seed),
+            generator: Generator::new(settings.seed, settings.reply_tokens),
             settings,
             activity: ActivityCounter::default(),
             log: RequestLog::default(),

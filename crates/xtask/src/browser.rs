@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::cargo;
-use crate::jupyter::{Environment, path};
+use crate::jupyter::Environment;
 use crate::skipped::Skipped;
+use crate::venv::path;
 
 const TESTS: &str = "crates/antiphon-cli/tests/browser";
 /// As distributions name it.

@@ -2,13 +2,13 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
 use crate::cargo;
-use crate::skipped::Skipped;
+use crate::venv::{self, path};
 
 const TESTS: &str = "crates/antiphon-cli/tests/jupyter";
 /// The files of tests, those first that take longest: two run at a time, each by one process from its start to its end.
@@ -46,7 +46,7 @@ impl Environment {
     pub(crate) fn open() -> anyhow::Result<Self> {
         let target = cargo::target()?;
         let folder = target.join("jupyter/venv");
-        make(&folder)?;
+        venv::make(&folder, &cargo::root().join(TESTS).join("requirements.txt"))?;
         cargo::run("cargo", &["build", "--release", "--quiet", "-p", "antiphon-cli"])?;
         let environment =
             Self { folder, state: target.join("jupyter/state"), antiphon: target.join("release/antiphon") };
@@ -100,35 +100,4 @@ impl Environment {
         }
         Ok(())
     }
-}
-
-/// A virtual environment with the packages of the tests, made anew only when these or the Python have changed.
-#[expect(clippy::print_stderr, reason = "a command line")]
-fn make(folder: &Path) -> anyhow::Result<()> {
-    // Not the link of an active virtual environment, which may be this one.
-    let script = "import os, sys; print(os.path.realpath(sys.executable))";
-    let Ok(python) = cargo::output("python3", &["-c", script]) else {
-        return Err(Skipped::new("there is no python3 on PATH; install Python 3.11 or later, with venv").into());
-    };
-    let interpreter = python.trim();
-    let requirements = cargo::root().join(TESTS).join("requirements.txt");
-    let wanted = python.clone() + &fs::read_to_string(&requirements).context("the tests' requirements")?;
-    let stamp = folder.join("made-from.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return Ok(());
-    }
-    eprintln!("making a virtual environment in {}", folder.display());
-    if folder.exists() {
-        fs::remove_dir_all(folder).context("cannot remove the old environment")?;
-    }
-    cargo::run(interpreter, &["-m", "venv", path(folder)?]).context("Debian has `venv` in a package of its own")?;
-    let python = folder.join("bin/python");
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
-    cargo::run(path(&python)?, &[&install[..], &[path(&requirements)?]].concat())?;
-    cargo::run(path(&python)?, &["-m", "pip", "check"])?;
-    fs::write(stamp, wanted).context("cannot write to the environment")
-}
-
-pub(crate) fn path(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().with_context(|| format!("`{}` is not valid UTF-8", path.display()))
 }
