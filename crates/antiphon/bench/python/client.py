@@ -10,7 +10,7 @@ import langchain
 
 SERIAL = 10
 ROUNDS = 5
-ROUNDS_TIME = 3.0
+ROUNDS_TIME = 1.5
 QUESTION = "Hello, how are you?"
 
 
@@ -74,7 +74,7 @@ def sockets():
     return count
 
 
-async def rounds(call, calls, ideal):
+async def rounds(call, protocol, calls, ideal):
     async def round(calls):
         start = time.monotonic()
         results = await asyncio.gather(*[call() for _ in range(calls)], return_exceptions=True)
@@ -95,7 +95,7 @@ async def rounds(call, calls, ideal):
     cpu = (time.process_time() - cpu) * 1e6 / (len(walls) * calls)
     open_sockets = sockets()
     serial = 0.0
-    if calls == SERIAL:
+    if calls == SERIAL and protocol == "HTTP/1.1":
         start = time.monotonic()
         for _ in range(SERIAL):
             errors += (await round(1))[1]
@@ -108,7 +108,7 @@ def main():
     ideal, protocol, calls, _latency, url = sys.argv[1:]
     make = old if langchain.__version__ == "0.0.131" else new
     call = make(protocol, url, os.environ.get("ANTIPHON_BENCH_CERTIFICATE", ""))
-    asyncio.run(rounds(call, int(calls), float(ideal)))
+    asyncio.run(rounds(call, protocol, int(calls), float(ideal)))
 
 
 main()

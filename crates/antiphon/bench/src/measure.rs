@@ -7,14 +7,14 @@ use anyhow::{Context as _, bail};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinSet;
 
-use crate::case::Case;
+use crate::case::{Case, Protocol};
 use crate::clients::{Caller, Client, caller};
 
-/// So many calls are made one after another as well.
+/// So many calls over HTTP/1.1 are made one after another as well.
 const SERIAL: usize = 10;
 /// Warm rounds: up to this many, until this time has passed.
 const ROUNDS: usize = 5;
-const ROUNDS_TIME: Duration = Duration::from_secs(3);
+const ROUNDS_TIME: Duration = Duration::from_millis(1_500);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
@@ -88,7 +88,7 @@ pub(crate) fn run(client: Client, case: Case, url: &str, certificate: &str) -> a
         walls.sort();
         let over = |wall: Duration| wall.as_secs_f64() / case.ideal().as_secs_f64();
         let mut serial = Duration::ZERO;
-        if calls == SERIAL {
+        if calls == SERIAL && protocol == Protocol::Http1 {
             let start = Instant::now();
             for _ in 0..SERIAL {
                 errors += round(&caller, 1).await.1;
