@@ -90,7 +90,7 @@ impl Case {
             Protocol::Stream => matches!(client, Client::Antiphon | Client::Reqwest),
             // Through one connection of 100 streams it takes a hundred times the latency, which is known beforehand.
             Protocol::Http2 | Protocol::Tls if many && self.latency > 100 => client == Client::Antiphon,
-            // A thousand handshakes at once and then one connection are told by 1,000 calls.
+            // It says what 1,000 calls and HTTP/2 without TLS say.
             Protocol::Tls if many => client == Client::Antiphon,
             Protocol::Http2 | Protocol::Tls => client != Client::LangChainOld,
         }
