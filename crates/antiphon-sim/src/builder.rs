@@ -33,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) thinks_aloud: bool,
     /// The names of the only models, or none for any name.
     pub(crate) models: Vec<String>,
+    /// How long answers are, if not as long as they happen to be.
+    pub(crate) reply_tokens: Option<usize>,
+    /// Whether answers have rate limit headers.
+    pub(crate) report_limits: bool,
     /// HTTP/2 streams per connection.
     pub(crate) max_streams: u32,
     #[cfg(feature = "tls")]
@@ -61,6 +65,8 @@ impl SimBuilder {
                 require_key: false,
                 thinks_aloud: false,
                 models: Vec::new(),
+                reply_tokens: None,
+                report_limits: true,
                 max_streams: DEFAULT_MAX_STREAMS,
                 #[cfg(feature = "tls")]
                 tls: None,
@@ -119,6 +125,18 @@ impl SimBuilder {
         I::Item: Into<String>,
     {
         self.settings.models = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Makes answers repeat themselves until they have this many tokens. Default: a sentence or two.
+    pub fn reply_tokens(mut self, tokens: usize) -> Self {
+        self.settings.reply_tokens = Some(tokens);
+        self
+    }
+
+    /// Sets whether answers report rate limits in their headers, which careful clients obey. Default: yes.
+    pub fn report_limits(mut self, report: bool) -> Self {
+        self.settings.report_limits = report;
         self
     }
 

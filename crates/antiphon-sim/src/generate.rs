@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    iter,
     sync::{Mutex, PoisonError},
 };
 
@@ -62,12 +63,14 @@ pub(crate) struct Generator {
     seed: u64,
     /// Whether models show their thoughts without being asked.
     thinks_aloud: bool,
+    /// How long texts are, if not as long as they happen to be.
+    reply_tokens: Option<usize>,
     seen: Mutex<HashMap<u64, u64>>,
 }
 
 impl Generator {
-    pub(crate) fn new(seed: u64, thinks_aloud: bool) -> Self {
-        Self { seed, thinks_aloud, seen: Mutex::default() }
+    pub(crate) fn new(seed: u64, thinks_aloud: bool, reply_tokens: Option<usize>) -> Self {
+        Self { seed, thinks_aloud, reply_tokens, seen: Mutex::default() }
     }
 
     pub(crate) fn answer(&self, ask: &Ask<'_>) -> Vec<Completion> {
@@ -79,7 +82,10 @@ impl Generator {
             let index = if ask.sampling.greedy { 0 } else { index as u64 };
             let mut random = Random::new(self.seed, &[key, occurrence, request_seed, index]);
             let text = format!("{}{}", ask.lead, replies::reply(ask.question, &mut random));
-            cut(&text, ask.sampling)
+            match self.reply_tokens {
+                Some(tokens) => cut(&repeated(&text, tokens), ask.sampling),
+                None => cut(&text, ask.sampling),
+            }
         };
         (0..ask.choices).map(choice).collect()
     }
@@ -99,6 +105,12 @@ impl Generator {
     }
 }
 
+/// `text` again and again, until there are this many tokens.
+fn repeated(text: &str, tokens: usize) -> String {
+    let again = format!(" {}", text.trim_start());
+    tokens::tokens(text).chain(iter::repeat_with(|| tokens::tokens(&again)).flatten()).take(tokens).collect()
+}
+
 /// Ends `text` where a model would have: at the limit, or before a stop sequence that comes
 /// earlier.
 fn cut(text: &str, sampling: &Sampling) -> Completion {
@@ -115,7 +127,15 @@ fn cut(text: &str, sampling: &Sampling) -> Completion {
 
 #[cfg(test)]
 mod tests {
-    use super::{Completion, Finish, Sampling, cut};
+    use super::{Completion, Finish, Sampling, cut, repeated};
+    use crate::tokens;
+
+    #[test]
+    fn text_is_repeated_to_the_token() {
+        assert_eq!(repeated("\n\nI am. And you?", 9), "\n\nI am. And you? I am.");
+        assert_eq!(repeated("I am. And you?", 3), "I am.");
+        assert_eq!(tokens::count(&repeated("I am.", 200)), 200);
+    }
 
     #[test]
     fn text_ends_at_the_limit_or_before_the_first_stop_sequence() {

@@ -47,7 +47,13 @@ pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
 
 /// Renders `plan`. A stream holds `in_flight` until its last event is handed over, or until the
 /// client leaves.
-pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Guard, hangup: Hangup) -> Response {
+pub(crate) fn render(
+    plan: Plan,
+    exchange: &Exchange,
+    load: Option<usize>,
+    in_flight: Guard,
+    hangup: Hangup,
+) -> Response {
     let mut headers = headers(&plan, exchange, load);
     let plan = faulty::apply(plan, exchange, &mut headers);
     let (content_type, events) = match plan.payload {
@@ -68,9 +74,8 @@ pub(crate) fn render(plan: Plan, exchange: &Exchange, load: usize, in_flight: Gu
 }
 
 /// The providers' headers. `load` is how many requests are in flight, which is what the rate limits
-/// are charged with.
-fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, HeaderValue)> {
-    let load = load as u64;
+/// are charged with; without it none are reported.
+fn headers(plan: &Plan, exchange: &Exchange, load: Option<usize>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(16);
     let mut set = |name: &'static str, value: String| {
         // None of them can fail: they are made of digits, letters and punctuation.
@@ -88,6 +93,9 @@ fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, He
             set("openai-processing-ms", plan.latency.as_millis().to_string());
             set("openai-version", "2020-10-01".to_owned());
             set("openai-organization", "antiphon-sim".to_owned());
+            let Some(load) = load.map(|it| it as u64) else {
+                return headers;
+            };
             set("x-ratelimit-limit-requests", REQUESTS.to_string());
             set("x-ratelimit-remaining-requests", REQUESTS.saturating_sub(load).to_string());
             set("x-ratelimit-reset-requests", format!("{}ms", (60_000 * load).div_ceil(REQUESTS)));
@@ -98,6 +106,9 @@ fn headers(plan: &Plan, exchange: &Exchange, load: usize) -> Vec<(HeaderName, He
         Provider::Anthropic => {
             let reset = timestamp::rfc3339(timestamp::unix_seconds() + 1);
             set("request-id", exchange.request_id.clone());
+            let Some(load) = load.map(|it| it as u64) else {
+                return headers;
+            };
             let mut limit = |names: [&'static str; 3], limit: u64, used: u64| {
                 set(names[0], limit.to_string());
                 set(names[1], limit.saturating_sub(used).to_string());

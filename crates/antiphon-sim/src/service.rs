@@ -100,7 +100,10 @@ pub(crate) async fn answer(service: Arc<Service>, request: Request, hangup: Hang
             hangup.reset();
             std::future::pending().await
         }
-        _ => render(plan, &exchange, service.activity.now().in_flight, in_flight, hangup),
+        _ => {
+            let load = service.settings.report_limits.then(|| service.activity.now().in_flight);
+            render(plan, &exchange, load, in_flight, hangup)
+        }
     }
 }
 
@@ -122,7 +125,7 @@ async fn read(body: Body) -> Result<Vec<u8>, Fault> {
 impl Service {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            generator: Generator::new(settings.seed, settings.thinks_aloud),
+            generator: Generator::new(settings.seed, settings.thinks_aloud, settings.reply_tokens),
             settings,
             activity: ActivityCounter::default(),
             log: RequestLog::default(),

@@ -17,7 +17,9 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   test [STEP ..]   all that a change must pass; with names only those steps
   tidy             the rules of the architecture page that a machine can check
-  bench            the figures of the architecture page, side by side in one run";
+  bench            the figures of the architecture page, side by side in one run
+  bench llm [WORD ..]  the LLM crate beside other clients, see crates/antiphon/BENCHMARKS.md; with words only the rows
+                   that have all of them, such as `1000 calls` or HTTP/1.1";
 
 #[expect(clippy::print_stderr, reason = "a command line")]
 fn main() -> ExitCode {
@@ -25,7 +27,14 @@ fn main() -> ExitCode {
     let result = match arguments.next().as_deref() {
         Some("test") => test::test(&arguments.collect::<Vec<_>>()),
         Some("tidy") => tidy::tidy(),
-        Some("bench") => bench::bench(),
+        Some("bench") => match arguments.next().as_deref() {
+            None => bench::bench(),
+            Some("llm") => bench::llm(&arguments.collect::<Vec<_>>()),
+            Some(_) => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,0 +1,106 @@
+//! What the clients are asked to do.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::clients::Client;
+
+/// Tokens of a streamed answer, and the pause before each.
+pub(crate) const TOKENS: u32 = 200;
+pub(crate) const CHUNK_GAP: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    /// Without TLS, known beforehand, 100 streams to a connection.
+    Http2,
+    /// Chosen by TLS, 100 streams to a connection.
+    Tls,
+    /// Answers of [`TOKENS`] tokens, streamed over HTTP/1.1.
+    Stream,
+}
+
+impl Protocol {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Tls => "HTTP/2 over TLS",
+            Self::Stream => "streams",
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        let all = [Self::Http1, Self::Http2, Self::Tls, Self::Stream];
+        all.into_iter().find(|it| it.name() == name).with_context(|| format!("no such protocol: {name}"))
+    }
+}
+
+/// Calls at once over a protocol, to a server that takes this long to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) calls: usize,
+    /// In milliseconds.
+    pub(crate) latency: u64,
+    pub(crate) protocol: Protocol,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} calls, {} ms, {}", self.calls, self.latency, self.protocol.name())
+    }
+}
+
+impl Case {
+    pub(crate) fn all() -> Vec<Self> {
+        let mut cases = Vec::new();
+        for calls in [10, 100, 1_000, 10_000] {
+            for latency in [577, 50] {
+                for protocol in [Protocol::Http1, Protocol::Http2, Protocol::Tls] {
+                    cases.push(Self { calls, latency, protocol });
+                }
+            }
+            if calls == 1_000 {
+                cases.push(Self { calls, latency: 50, protocol: Protocol::Stream });
+            }
+        }
+        cases
+    }
+
+    /// How long an answer takes that nothing holds up.
+    pub(crate) fn ideal(self) -> Duration {
+        let latency = Duration::from_millis(self.latency);
+        if self.protocol == Protocol::Stream { latency + CHUNK_GAP * TOKENS } else { latency }
+    }
+
+    /// Whether `client` can do it, in a time that tells something.
+    pub(crate) fn suits(self, client: Client) -> bool {
+        let many = self.calls > 1_000;
+        match self.protocol {
+            // Its own work takes half a minute, whatever the latency.
+            _ if many && client.python().is_some() => self.protocol == Protocol::Http1 && self.latency > 100,
+            Protocol::Http1 => true,
+            Protocol::Stream => matches!(client, Client::Antiphon | Client::Reqwest),
+            // Through one connection of 100 streams it takes a hundred times the latency, which is known beforehand.
+            Protocol::Http2 | Protocol::Tls if many && self.latency > 100 => client == Client::Antiphon,
+            // It says what 1,000 calls and HTTP/2 without TLS say.
+            Protocol::Tls if many => client == Client::Antiphon,
+            Protocol::Http2 | Protocol::Tls => client != Client::LangChainOld,
+        }
+    }
+
+    /// How many processes of `client`, of which the table shows the medians: several where CPU time is compared closely.
+    pub(crate) fn repeats(self, client: Client) -> usize {
+        match self.protocol {
+            Protocol::Http1 | Protocol::Stream if self.calls == 1_000 && client.python().is_none() => 3,
+            _ => 1,
+        }
+    }
+}
