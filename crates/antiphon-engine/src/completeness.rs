@@ -8,7 +8,7 @@ use crate::magics;
 /// What evcxr puts around a cell before it parses it.
 const HEAD: &str = "fn f(){";
 const TAIL: &str = "\n}";
-/// Delimiters within delimiters. Parsers call themselves for each level, rust-analyzer's and rustc's too, and their
+/// Delimiters within delimiters, and operators before operators. Parsers call themselves for each level, rust-analyzer's and rustc's too, and their
 /// stacks end soon after a thousand.
 const MAX_NESTING: usize = 500;
 /// One level of [`Completeness::Incomplete`].
@@ -64,7 +64,7 @@ pub(crate) enum Fault {
     Comment(usize),
     /// A closing delimiter without an opening one, or of another kind; where, in bytes.
     Closing(usize),
-    /// A delimiter within too many others; where, in bytes.
+    /// A delimiter within too many others, or an operator behind too many; where, in bytes.
     Nesting(usize),
 }
 
@@ -79,18 +79,22 @@ pub(crate) fn fault(code: &str) -> Option<Fault> {
     too_deep(code).or_else(|| ParsedCell::parse(code).fault)
 }
 
-/// The delimiter with which a cell is nested too deep.
+/// Where a cell is nested too deep.
 fn too_deep(code: &str) -> Option<Fault> {
     let start = magics::start_of_code(code);
     let tokens = LexedStr::new(Edition::Edition2024, &code[start..]);
-    let mut depth = 0_usize;
+    let mut delimiters = 0_usize;
+    let mut prefixes = 0_usize;
     for index in 0..tokens.len() {
         match tokens.kind(index) {
-            T!['('] | T!['{'] | T!['['] => depth += 1,
-            T![')'] | T!['}'] | T![']'] => depth = depth.saturating_sub(1),
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => continue,
+            T!['('] | T!['{'] | T!['['] => delimiters += 1,
+            T![')'] | T!['}'] | T![']'] => delimiters = delimiters.saturating_sub(1),
             _ => {}
         }
-        if depth > MAX_NESTING {
+        let is_prefix = matches!(tokens.kind(index), T![-] | T![!] | T![*] | T![&] | T![<] | T![|]);
+        prefixes = if is_prefix { prefixes + 1 } else { 0 };
+        if delimiters.max(prefixes) > MAX_NESTING {
             return Some(Fault::Nesting(start + tokens.text_start(index)));
         }
     }
@@ -227,6 +231,7 @@ mod tests {
         incomplete(&[(&"[".repeat(MAX_NESTING), 1)]);
         assert_eq!(fault(&nested(MAX_NESTING)), None);
         assert_eq!(fault(&format!(":dep x\n{}", nested(MAX_NESTING + 1))), Some(Fault::Nesting(7 + MAX_NESTING)));
+        assert_eq!(fault(&format!("{}1", "- ".repeat(100_000))), Some(Fault::Nesting(2 * MAX_NESTING)));
         assert_eq!(fault(&format!("\"{}\"", "(".repeat(MAX_NESTING + 1))), None);
     }
 

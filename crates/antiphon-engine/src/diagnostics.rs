@@ -40,9 +40,7 @@ pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
         Fault::Comment(start) => {
             ("unterminated block comment".to_owned(), Some("E0758"), start, start + 2, "no `*/` follows")
         }
-        Fault::Nesting(start) => {
-            ("the cell is nested too deep".to_owned(), None, start, start + 1, "within 500 other delimiters")
-        }
+        Fault::Nesting(start) => ("the cell is nested too deep".to_owned(), None, start, start + 1, "the 500th level"),
         Fault::Closing(start) => {
             let delimiter = source.get(start..=start).unwrap_or_default();
             let message = format!("unexpected closing delimiter: `{delimiter}`");

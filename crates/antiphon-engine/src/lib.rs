@@ -48,6 +48,7 @@ pub use engine::{Engine, Execution, Interrupter};
 pub use error::{Error, ErrorKind};
 pub use evaluator::{BoxFuture, Evaluator, RunningCell};
 pub use event::{CellError, End, Event};
+pub use magics::sets_variables;
 pub use metrics::Metrics;
 pub use options::{Options, Progress, ProgressFn};
 pub use preload::{Preload, PreloadState, preload_state};

@@ -135,6 +135,19 @@ pub(crate) fn assignments(code: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// A cell without a command, whose lines stay empty.
+pub(crate) fn without(code: &str, name: &str) -> String {
+    let (head, body) = code.split_at(start_of_code(code));
+    let keep = |line: &str| command(line).is_none_or(|(found, _)| found != name);
+    let kept = head.split_inclusive('\n').map(|line| if keep(line) { line } else { "\n" });
+    kept.collect::<String>() + body
+}
+
+/// Whether a cell sets variables, which may be secrets.
+pub fn sets_variables(code: &str) -> bool {
+    assignments(code).next().is_some()
+}
+
 /// A cell in which nothing is set, with all else at its place: evcxr sets variables also when it only analyses.
 pub(crate) fn without_env(code: &str) -> String {
     let head = head(code).count();

@@ -45,6 +45,7 @@ impl Terminal {
     }
 
     fn cell_finished(&mut self, place: CellPlace, outcome: &CellOutcome, metrics: &Metrics) {
+        self.screen.end_displays();
         for line in outcome.error().into_iter().flat_map(|error| &error.traceback) {
             self.screen.say_colored(line);
         }

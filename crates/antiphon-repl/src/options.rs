@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub struct Options {
     /// Where cells are kept from one session to the next. A cell that begins with a space is not kept, nor is one that
-    /// sets a variable by `:env`, which may be a secret.
+    /// sets a variable by `:env` or `:build_env`, which may be a secret. Secrets in other code are kept with it.
     pub history: Option<PathBuf>,
 }
 

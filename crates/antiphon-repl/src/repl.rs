@@ -3,6 +3,7 @@
 use antiphon_engine::{CellError, End, Evaluator, Event, RunningCell};
 use antiphon_terminal::Screen;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::aside::Aside;
 use crate::error::{Error, ErrorKind};
@@ -17,6 +18,8 @@ enum Wake {
     Typed(Result<Typed, ErrorKind>),
     Cell(Event),
     Background(Event),
+    /// Something that tasks have shown above the prompt has waited long enough.
+    AsideDue,
     Signal(Signal),
 }
 
@@ -70,16 +73,19 @@ pub async fn run(
         if let Some(outcome) = repl.outcome {
             return Ok(outcome);
         }
+        let due = repl.aside.as_ref().and_then(Aside::due);
         let wake = tokio::select! {
             typed = repl.reader.answer(), if repl.asked != Asked::Nothing => Wake::Typed(typed),
             Some(event) = next(repl.cell.as_mut()) => Wake::Cell(event),
             Some((_, event)) = background_event(background.as_mut()) => Wake::Background(event),
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wake::AsideDue,
             Some(signal) = signals.recv() => Wake::Signal(signal),
         };
         match wake {
             Wake::Typed(typed) => repl.typed(typed?).await,
             Wake::Cell(event) => repl.cell_said(event)?,
-            Wake::Background(event) => repl.background(&event),
+            Wake::Background(event) => repl.show(&event),
+            Wake::AsideDue => repl.aside.iter_mut().for_each(Aside::show_due),
             Wake::Signal(signal) => repl.signal(signal).await,
         }
     }
@@ -100,6 +106,7 @@ impl Repl<'_> {
         if self.reader.is_terminal {
             self.screen.line_was_ended();
         }
+        self.aside.iter_mut().for_each(Aside::finish);
         let asked = std::mem::replace(&mut self.asked, Asked::Nothing);
         match (asked, typed) {
             (Asked::Cell, Typed::Text(text)) if QUIT.contains(&text.trim()) => self.outcome = Some(Outcome::Left),
@@ -140,12 +147,13 @@ impl Repl<'_> {
                 self.cell = None;
                 return self.cell_ended(&end);
             }
-            event => self.screen.event(&event),
+            event => self.show(&event),
         }
         Ok(())
     }
 
     fn cell_ended(&mut self, end: &End) -> Result<(), Error> {
+        self.screen.end_displays();
         self.screen.end_line();
         if let End::Failed(CellError { traceback, .. }) = end {
             for line in traceback {
@@ -155,8 +163,11 @@ impl Repl<'_> {
         if !self.evaluator.is_alive() {
             return Err(ErrorKind::Evaluator.into());
         }
-        if matches!(end, End::Failed(_)) && !self.reader.is_terminal {
-            self.outcome = Some(if self.was_interrupted { Outcome::Interrupted } else { Outcome::CellFailed });
+        if self.was_interrupted && !self.reader.is_terminal {
+            // Also when the cell made nothing of it.
+            self.outcome = Some(Outcome::Interrupted);
+        } else if matches!(end, End::Failed(_)) && !self.reader.is_terminal {
+            self.outcome = Some(Outcome::CellFailed);
         } else if self.asked == Asked::Answer {
             self.asked = Asked::Stale;
             self.screen.say("the cell has ended, and needs no answer any more: press Enter");
@@ -166,10 +177,11 @@ impl Repl<'_> {
         Ok(())
     }
 
-    fn background(&mut self, event: &Event) {
+    /// While something is typed, above it.
+    fn show(&mut self, event: &Event) {
         match &mut self.aside {
-            Some(aside) => aside.event(event),
-            None => self.screen.event(event),
+            Some(aside) if self.asked != Asked::Nothing => aside.event(event),
+            _ => self.screen.event(event),
         }
     }
 
@@ -183,8 +195,8 @@ impl Repl<'_> {
                 }
                 self.evaluator.interrupt().await;
             }
-            // At a prompt Ctrl-C is a key.
-            Signal::Interrupt if self.reader.is_terminal => {}
+            // At a prompt Ctrl-C is a key, but on the plainest terminals.
+            Signal::Interrupt if self.reader.is_terminal => self.screen.say("Ctrl-D leaves"),
             Signal::Interrupt | Signal::Terminate => self.outcome = Some(Outcome::Interrupted),
         }
     }

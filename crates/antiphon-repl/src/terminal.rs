@@ -4,10 +4,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use antiphon_engine::Evaluator;
+use antiphon_engine::{Evaluator, sets_variables};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Cmd, CompletionType, Config, Editor, ExternalPrinter, KeyCode, KeyEvent, Modifiers};
+use rustyline::{Behavior, Cmd, CompletionType, Config, Editor, ExternalPrinter, KeyCode, KeyEvent, Modifiers};
 use tokio::runtime::Handle;
 
 use crate::error::ErrorKind;
@@ -18,8 +19,6 @@ use crate::reader::{Question, Typed};
 const HISTORY: usize = 10_000;
 const PROMPT: &str = ">> ";
 const STYLED_PROMPT: &str = "\u{1b}[1;32m>>\u{1b}[0m ";
-/// How a command begins whose argument may be a secret.
-const ENV: &str = ":env";
 
 /// A line editor. All it asks of the evaluator it asks on the thread that reads.
 pub(crate) struct Terminal {
@@ -35,6 +34,8 @@ impl Terminal {
             .map_err(ErrorKind::Terminal)?
             .history_ignore_space(true)
             .completion_type(CompletionType::List)
+            // Also when the output goes to a pipe: the editor masks passwords on terminals alone.
+            .behavior(Behavior::PreferTerm)
             .build();
         let history_in_memory = FileHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history_in_memory).map_err(ErrorKind::Terminal)?;
@@ -64,7 +65,10 @@ impl Terminal {
         if let Some(helper) = self.editor.helper() {
             helper.set_typing(typing);
         }
-        match self.editor.readline(&(prompt, styled)) {
+        let echo = (typing == Typing::Password).then(Silence::of_terminal).flatten();
+        let line = self.editor.readline(&(prompt, styled));
+        drop(echo);
+        match line {
             Ok(text) => {
                 if typing == Typing::Code {
                     self.remember(&text);
@@ -81,8 +85,7 @@ impl Terminal {
 
     /// Keeps a cell at once: a session may end by a signal.
     fn remember(&mut self, text: &str) {
-        let may_hold_secret = text.lines().any(|line| line.trim_start().starts_with(ENV));
-        if may_hold_secret || !self.editor.add_history_entry(text).unwrap_or_default() {
+        if sets_variables(text) || !self.editor.add_history_entry(text).unwrap_or_default() {
             return;
         }
         if let Some(path) = &self.history
@@ -91,5 +94,25 @@ impl Terminal {
             // Said nowhere but here: the cell itself is fine.
             tracing::debug!(%error, path = %path.display(), "a cell was not kept");
         }
+    }
+}
+
+/// While it lives, the terminal shows nothing of what is typed: where the editor cannot draw (`TERM=dumb`), it masks
+/// nothing either.
+struct Silence(Termios);
+
+impl Silence {
+    fn of_terminal() -> Option<Self> {
+        let settings = tcgetattr(io::stdin()).ok()?;
+        let mut silent = settings.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Now, &silent).ok()?;
+        Some(Self(settings))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }

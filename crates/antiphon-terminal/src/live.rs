@@ -51,6 +51,18 @@ impl Live {
         Change::Wait
     }
 
+    /// Takes a state that is shown later.
+    pub(crate) fn wait(&mut self, text: String) {
+        self.pending = Some(text).filter(|text| *text != self.shown);
+    }
+
+    /// The last state, if it is not the one that stands there, and takes it as shown.
+    pub(crate) fn show_rest(&mut self) -> Option<String> {
+        let rest = self.pending.take()?;
+        self.shown.clone_from(&rest);
+        Some(rest)
+    }
+
     /// The last state, if it is not the one that stands there.
     pub(crate) fn rest(self) -> Option<String> {
         self.pending

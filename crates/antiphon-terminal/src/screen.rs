@@ -31,9 +31,14 @@ pub struct Screen {
     err: Output,
     /// Colours for our own lines.
     color: bool,
-    /// Both outputs are one terminal, on which one continues the other's line.
+    /// Both outputs are one, in which one continues the other's line.
     shared: bool,
+    /// It is a terminal, on which lines can be written anew.
+    is_terminal: bool,
+    /// The display that stands last.
     live: Option<Live>,
+    /// Those of the cell that stood last once: only their last state is shown again, when the cell ends.
+    left: Vec<Live>,
 }
 
 /// One of the two.
@@ -56,13 +61,29 @@ impl Screen {
         let shared = out.is_terminal() && err.is_terminal();
         let mut screen = Self::new(Box::new(out), Box::new(err), color);
         screen.shared = shared;
+        screen.is_terminal = shared;
+        screen
+    }
+
+    /// One output for everything that is not a terminal.
+    pub fn single(output: impl Write + Clone + Send + 'static, color: bool) -> Self {
+        let mut screen = Self::new(Box::new(output.clone()), Box::new(output), color);
+        screen.shared = true;
         screen
     }
 
     /// Any outputs.
     pub fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, color: bool) -> Self {
         let output = |writer| Output { writer, mid_line: false, line: Vec::new() };
-        Self { out: output(out), err: output(err), color, shared: false, live: None }
+        Self {
+            out: output(out),
+            err: output(err),
+            color,
+            shared: false,
+            is_terminal: false,
+            live: None,
+            left: Vec::new(),
+        }
     }
 
     /// Whether the screen's own lines have colours.
@@ -93,7 +114,8 @@ impl Screen {
     }
 
     /// What a cell wrote of a line that it has not ended: on a terminal, what stands before the cursor.
-    pub fn open_line(&self) -> String {
+    pub fn open_line(&mut self) -> String {
+        self.settle();
         let line = if self.shared && self.err.mid_line { &self.err.line } else { &self.out.line };
         String::from_utf8_lossy(line).into_owned()
     }
@@ -103,6 +125,16 @@ impl Screen {
         self.settle();
         let line_end = self.line_end();
         self.write_out(line_end.as_bytes());
+    }
+
+    /// Shows the last state of displays that may have changed; further changes are new displays.
+    pub fn end_displays(&mut self) {
+        self.settle();
+        for left in std::mem::take(&mut self.left) {
+            if let Some(text) = left.rest() {
+                self.write_lines(&text);
+            }
+        }
     }
 
     /// Somebody else has ended the line that was open.
@@ -132,8 +164,9 @@ impl Screen {
         }
     }
 
-    /// Displays that change go on where they ended; on a terminal, one of a single line is written anew. Where neither
-    /// is possible, the first state is followed by the last.
+    /// The display that stands last goes on where it ended; on a terminal, one of a single line is written anew. Where
+    /// neither is possible, the first state is followed by the last, when something else is written. Of displays that
+    /// stand further up, the last state follows when the cell ends.
     fn display(&mut self, display: &Display) {
         let text = plain_text(display);
         let Some(id) = &display.display_id else {
@@ -146,6 +179,10 @@ impl Screen {
                 Change::Rewrite(text) => self.out.write(format!("{CLEAR_LINE}{text}").as_bytes()),
                 Change::Wait => {}
             }
+            return;
+        }
+        if let Some(left) = self.left.iter_mut().find(|left| display.update && left.is(id)) {
+            left.wait(text);
             return;
         }
         self.settle();
@@ -177,9 +214,10 @@ impl Screen {
 
     /// Ends a display that could have changed still.
     fn settle(&mut self) {
-        if let Some(live) = self.live.take() {
-            let rest = live.rest().map(|text| format!("\n{text}")).unwrap_or_default();
+        if let Some(mut live) = self.live.take() {
+            let rest = live.show_rest().map(|text| format!("\n{text}")).unwrap_or_default();
             self.out.write(format!("{rest}\n").as_bytes());
+            self.left.push(live);
         }
     }
 
@@ -190,14 +228,14 @@ impl Screen {
 
     /// The width of the terminal, if it is one.
     fn columns(&self) -> Option<usize> {
-        let size = self.shared.then(|| rustix::termios::tcgetwinsize(std::io::stdout()))?.ok()?;
+        let size = self.is_terminal.then(|| rustix::termios::tcgetwinsize(std::io::stdout()))?.ok()?;
         Some(usize::from(size.ws_col))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.settle();
+        self.end_displays();
     }
 }
 
@@ -272,10 +310,11 @@ mod tests {
             display("An answer", Some("a"), true),
             Event::Stdout(b"printed\n".to_vec()),
             // No longer the last thing on the screen.
+            display("An answer to", Some("a"), true),
             display("An answer to all", Some("a"), true),
             display("alone", None, false),
         ];
-        assert_eq!(shown(&events, false), "An answer\nprinted\nAn answer to all\nalone\n");
+        assert_eq!(shown(&events, false), "An answer\nprinted\nalone\nAn answer to all\n");
     }
 
     #[test]
@@ -296,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn displays_that_grow_in_turn_are_shown_twice_at_most() {
+        let mut events = vec![display("a", Some("a"), false), display("b", Some("b"), false)];
+        for length in 2..20 {
+            events.push(display(&"a".repeat(length), Some("a"), true));
+            events.push(display(&"b".repeat(length), Some("b"), true));
+        }
+        let (a, b) = ("a".repeat(19), "b".repeat(19));
+        assert_eq!(shown(&events, false), format!("a\n{b}\n{a}\n"));
+    }
+
+    #[test]
     fn the_line_before_the_cursor() {
         let mut screen = Screen::new(Box::new(io::sink()), Box::new(io::sink()), false);
         screen.event(&Event::Stdout(b"one\r\ntwo".to_vec()));
@@ -303,5 +353,7 @@ mod tests {
         assert_eq!(screen.open_line(), "two three");
         screen.line_was_ended();
         assert_eq!(screen.open_line(), "");
+        screen.event(&display("an answer", Some("a"), false));
+        assert_eq!(screen.open_line(), "", "a display has its own line");
     }
 }

@@ -60,14 +60,15 @@ pub(crate) fn test(names: &[String]) -> anyhow::Result<()> {
             Ok(()) => times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64())),
         }
     }
+    eprintln!();
+    for step in &skipped {
+        eprintln!("{step}");
+    }
     if !failed.is_empty() {
         bail!("failed: {}; passed: {}", failed.join(", "), times.join(", "));
     }
     let all = if skipped.is_empty() { "all passed" } else { "passed" };
-    eprintln!("\n{all}: {}", times.join(", "));
-    for step in skipped {
-        eprintln!("{step}");
-    }
+    eprintln!("{all}: {}", times.join(", "));
     Ok(())
 }
 

@@ -99,8 +99,9 @@ fn a_person_at_a_terminal() {
     person.enters("password(\"secret: \").unwrap().len()");
     person.sees("secret: ");
     person.types("hunter2hunter2");
-    let echo = person.sees("14");
-    assert!(!echo.contains("hunter"), "{echo:?}");
+    let echo = person.sees(TAKEN);
+    assert!(echo.contains("**************") && !echo.contains("hunter"), "{echo:?}");
+    person.sees("14");
     person.sees(PROMPT);
     // Ctrl-C stops the cell and nothing else.
     person.enters("println!(\"begun\"); std::future::pending::<()>().await;");
@@ -108,9 +109,17 @@ fn a_person_at_a_terminal() {
     person.presses(CTRL_C);
     person.sees("Cancelled");
     person.sees(PROMPT);
+    // What is typed ahead is not lost.
+    person.types("who + 1\rwho + 2");
+    person.sees("43");
+    person.sees("44");
+    person.sees(PROMPT);
+    // Nor is what a task prints at the prompt, without a line end.
+    person.enters("tokio::spawn(async { tokio::time::sleep(Duration::from_secs(1)).await; print!(\"by a task\") });");
+    person.sees("by a task");
     person.runs("who", "42");
     person.runs("\"x\".parse::<i32>()?", "ParseIntError");
-    person.runs(":env SOME_API_KEY=never-in-the-history", "");
+    person.runs(":build_env SOME_API_KEY=never-in-the-history", "");
     person.presses(CTRL_D);
     person.running.finish().code(0);
     let history = fs::read_to_string(state.join("antiphon/repl-history")).unwrap();

@@ -38,12 +38,12 @@ impl Host {
                 }
                 ":clear" => {
                     self.clear()?;
-                    code = code.replacen(":clear", "", 1);
+                    code = magics::without(&code, ":clear");
                 }
                 // evcxr forgets the variables, and then keeps the state from before.
                 ":restart" => {
                     self.restart();
-                    code = code.replacen(":restart", "", 1);
+                    code = magics::without(&code, ":restart");
                 }
                 ":allow_static_linking" => {
                     let message = "`:allow_static_linking` has no meaning here: all cells share one dynamic library";
@@ -95,14 +95,17 @@ impl Host {
         let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
         // evcxr hears of it when it next runs something.
         let _ = self.evaluate_once("();");
-        let text = "cells have a new process; variables are gone, functions and types are kept".to_owned();
-        send(&self.engine, &FromHost::Note { text });
+        // Else the cell says why.
+        if !self.is_childless {
+            let text = "cells have a new process; variables are gone, functions and types are kept".to_owned();
+            send(&self.engine, &FromHost::Note { text });
+        }
     }
 
     /// Runs a text of evcxr's. When no child could be started before, evcxr starts one now and reports the old one's end
     /// once more: the code did not run, and is sent again.
     fn evaluate(&mut self, code: &str) -> Result<Executed, ExecuteError> {
-        let was_childless = std::mem::take(&mut self.is_childless);
+        let was_childless = self.is_childless;
         let result = self.evaluate_once(code);
         let is_old_news = was_childless && !self.is_childless && matches!(result, Err(ExecuteError::ChildDied { .. }));
         if is_old_news { self.evaluate_once(code) } else { result }
@@ -115,6 +118,7 @@ impl Host {
             Ok(Ok(outputs)) => Ok(executed(outputs)),
             Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
             Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
+                self.is_childless = false;
                 Err(ExecuteError::ChildDied { message, lost_variables: before })
             }
             Ok(Err(error)) => {

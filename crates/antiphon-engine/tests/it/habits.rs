@@ -284,7 +284,7 @@ fn completion_and_inspection_know_the_session() {
 fn restart_forgets_variables_and_nothing_else() {
     let t = session();
     t.cell("let lost = vec![1];\nfn kept() -> i32 { 7 }").shows_nothing();
-    t.cell(":restart\nlet made = kept();").ok();
+    t.cell("// :restart is a command\n:restart\nlet made = kept();").ok();
     t.cell("made + kept()").gives("14");
     t.cell("lost").failed("CompileError");
 }

@@ -77,6 +77,10 @@ fn a_working_folder_that_is_gone_is_named() {
         assert!(evalue.contains(&format!("make {} again", path.display())), "{evalue:?}");
     }
     std::fs::create_dir(&path).unwrap();
+    t.cell("no such name").failed("CompileError");
+    t.cell("1 + 1").gives("2");
+    // A death that is news.
+    t.cell("std::process::abort();").failed("ChildDied");
     t.cell("1 + 1").gives("2");
     t.shutdown();
     std::fs::remove_dir(&path).unwrap();

@@ -8,7 +8,7 @@ use antiphon_repl::Signal;
 use tokio::sync::{Notify, mpsc};
 
 /// Cells of words: `print` prints, `ask` asks, `fail` fails, `ctrl-c` sends that signal and fails when it is interrupted,
-/// `later` has tasks print and waits until one was heard, `die` takes the evaluator along.
+/// `deaf` does not fail then, `later` has tasks print and waits until one was heard, `die` takes the evaluator along.
 pub(crate) struct Fake {
     shared: Arc<Shared>,
     background: Mutex<Option<mpsc::Receiver<(u64, Event)>>>,
@@ -98,7 +98,7 @@ impl RunningCell for FakeCell {
                     return Some(Event::End(End::Finished, Metrics::default()));
                 };
                 match word.as_str() {
-                    "ctrl-c" => {
+                    "ctrl-c" | "deaf" => {
                         self.shared.signals.send(Signal::Interrupt).await.unwrap();
                         self.shared.interrupted.notified().await;
                     }

@@ -99,6 +99,13 @@ async fn a_signal_cuts_the_cell_and_ends_it() {
 }
 
 #[tokio::test]
+async fn a_signal_that_the_cell_passes_over_ends_it_too() {
+    let ran = piped("deaf\nprint\n").await;
+    assert_eq!(ran.result.unwrap(), Outcome::Interrupted);
+    assert_eq!(ran.log, ["run deaf", "interrupt"]);
+}
+
+#[tokio::test]
 async fn an_evaluator_that_is_gone_is_an_error() {
     let ran = piped("die\nprint\n").await;
     assert!(matches!(ran.result.unwrap_err().kind(), ErrorKind::Evaluator));
