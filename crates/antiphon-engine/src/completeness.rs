@@ -80,7 +80,7 @@ pub(crate) fn fault(code: &str) -> Option<Fault> {
 }
 
 /// Where a cell is nested too deep.
-fn too_deep(code: &str) -> Option<Fault> {
+pub(crate) fn too_deep(code: &str) -> Option<Fault> {
     let start = magics::start_of_code(code);
     let tokens = LexedStr::new(Edition::Edition2024, &code[start..]);
     let mut delimiters = 0_usize;

@@ -22,7 +22,7 @@ use evcxr::{CommandContext, EvalContext, EvalContextOutputs};
 use crate::child::HOST_PID;
 use crate::guarded::guarded;
 use crate::magics::{self, MAGICS};
-use crate::{dependencies, process, shim, tree};
+use crate::{completeness, dependencies, process, shim, tree};
 
 mod evaluation;
 
@@ -228,6 +228,13 @@ impl Host {
             ToHost::Execute { id, code, env } => {
                 let result = self.set_variables(&env).and_then(|()| self.execute(&code));
                 FromHost::Executed { id, result }
+            }
+            // rust-analyzer would think for hours, and cells would wait for it.
+            ToHost::Complete { id, code, .. } if completeness::too_deep(&code).is_some() => {
+                FromHost::Completed { id, completions: Completions::default() }
+            }
+            ToHost::Inspect { id, code, .. } if completeness::too_deep(&code).is_some() => {
+                FromHost::Inspected { id, text: None }
             }
             ToHost::Complete { id, code, position } => {
                 let code = magics::without_env(&code);
