@@ -1,6 +1,7 @@
 //! `antiphon repl`, from a pipe and at a terminal.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 
 use crate::run::Running;
 use crate::workspace::Workspace;
@@ -114,8 +115,12 @@ fn a_person_at_a_terminal() {
     person.sees("43");
     person.sees("44");
     person.sees(PROMPT);
-    // Nor is what a task prints at the prompt, without a line end.
-    person.enters("tokio::spawn(async { tokio::time::sleep(Duration::from_secs(1)).await; print!(\"by a task\") });");
+    // Nor is what a task prints at the prompt, without a line end: it waits for a connection, which is made then.
+    person.enters("let gate = tokio::net::UnixListener::bind(\"gate\")?;");
+    person.sees(PROMPT);
+    person.enters("tokio::spawn(async move { gate.accept().await.unwrap(); print!(\"by a task\") });");
+    person.sees(PROMPT);
+    UnixStream::connect(workspace.folder().join("gate")).unwrap();
     person.sees("by a task");
     person.runs("who", "42");
     person.runs("\"x\".parse::<i32>()?", "ParseIntError");
