@@ -22,7 +22,7 @@ use crate::preload::Preload;
 use crate::redact::Redactor;
 use crate::run::Queued;
 use crate::session::{Session, cache_dir};
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Answer, Limits, Question, Supervisor};
 use crate::toolchain::Toolchain;
 use crate::wake::{Command, Startup};
 
@@ -113,7 +113,12 @@ impl Engine {
         let cold = preload.is_cold();
         let context_dir = command.session.context_dir();
         let toolchain = command.toolchain.clone();
-        let Spawned { mut startup, commands, background, supervisor } = match spawn(command, options.interrupt_grace) {
+        let limits = Limits {
+            interrupt_grace: options.interrupt_grace,
+            evaluator_grace: options.evaluator_grace,
+            startup: options.startup_timeout,
+        };
+        let Spawned { mut startup, commands, background, supervisor } = match spawn(command, limits) {
             Ok(spawned) => spawned,
             Err(error) => return (None, Err(error)),
         };
@@ -149,7 +154,7 @@ impl Engine {
 
     /// Whether it can still run cells: an evaluator that dies is replaced, and only if that fails the engine ends.
     pub fn is_alive(&self) -> bool {
-        !self.supervisor.is_finished()
+        !self.commands.is_closed()
     }
 
     /// Runs a cell after those that were given before it.
@@ -208,18 +213,27 @@ impl Engine {
         }
     }
 
-    /// What can be inserted at a position, in UTF-8 bytes. Waits while a cell runs.
+    /// What can be inserted at a position, in UTF-8 bytes. Waits while cells run; nothing if it takes longer than
+    /// [`Options::evaluator_grace`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the question back, unless the evaluator thinks about it already.
     pub async fn complete(&self, code: &str, position: usize) -> Completions {
         let (answer, answered) = oneshot::channel();
-        let _ = self.commands.send(Command::Complete { code: code.to_owned(), position, answer }).await;
+        self.ask(code, position, Answer::Completions(answer)).await;
         answered.await.unwrap_or_default()
     }
 
-    /// Plain text and HTML about what stands before a position, in UTF-8 bytes. Waits while a cell runs.
+    /// Plain text and HTML about what stands before a position, in UTF-8 bytes; when, and how long, as
+    /// [`Engine::complete`].
     pub async fn inspect(&self, code: &str, position: usize) -> Option<(String, String)> {
         let (answer, answered) = oneshot::channel();
-        let _ = self.commands.send(Command::Inspect { code: code.to_owned(), position, answer }).await;
+        self.ask(code, position, Answer::Inspection(answer)).await;
         answered.await.ok().flatten()
+    }
+
+    async fn ask(&self, code: &str, position: usize, answer: Answer) {
+        let _ = self.commands.send(Command::Help(Question { code: code.to_owned(), position, answer })).await;
     }
 
     /// Ends all processes and removes the session's folder.
@@ -280,8 +294,9 @@ pub struct Interrupter {
 
 impl Interrupter {
     /// Cuts the running cell: at its `.await` at once, in compilers at once, in blocking code by replacing its process
-    /// after [`Options::interrupt_grace`]. A cell that waits for the evaluator's
-    /// replacement ends before it began. Without either it does nothing.
+    /// after [`Options::interrupt_grace`], in rust-analyzer by replacing the evaluator after
+    /// [`Options::evaluator_grace`]. A cell that waits for the evaluator, which starts or completes, ends before it began.
+    /// Without either it does nothing.
     pub async fn interrupt(&self) {
         let _ = self.commands.send(Command::Interrupt).await;
     }
@@ -316,7 +331,7 @@ struct Spawned {
 }
 
 /// Starts the host and the task that supervises it.
-fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Error> {
+fn spawn(command: HostCommand, limits: Limits) -> Result<Spawned, Error> {
     let listener = UnixListener::bind(command.session.socket()).map_err(Error::system("listen on a socket"))?;
     let (commands_tx, commands) = mpsc::channel(64);
     let (connections_tx, connections) = mpsc::channel(64);
@@ -326,7 +341,7 @@ fn spawn(command: HostCommand, interrupt_grace: Duration) -> Result<Spawned, Err
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let redactor = Redactor::new(variables.chain(command.env.iter().cloned()));
     let host = HostProcess::spawn(command)?;
-    let supervisor = Supervisor::new(commands, connections, host, startup_tx, background_tx, redactor, interrupt_grace);
+    let supervisor = Supervisor::new(commands, connections, host, startup_tx, background_tx, redactor, limits);
     let supervisor = tokio::spawn(async move {
         tokio::select! {
             () = supervisor.run() => {}

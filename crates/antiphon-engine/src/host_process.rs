@@ -39,6 +39,8 @@ pub(crate) struct HostCommand {
 
 impl HostCommand {
     fn spawn(&self) -> Result<Child, Error> {
+        // A process that is started in no folder says of neither which is missing.
+        self.working_dir.metadata().map_err(Error::file("find the folder", &self.working_dir))?;
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_build(name)) {
             command.env_remove(name);
@@ -80,15 +82,15 @@ pub(crate) struct HostProcess {
     /// Last words on its standard error.
     stderr: tokio::task::JoinHandle<String>,
     connection: Option<(FrameWriter, mpsc::Receiver<Option<FromHost>>)>,
-    /// Frames for a host that has not connected yet.
-    waiting: Vec<ToHost>,
+    /// Why it was killed, if it was.
+    killed: Option<String>,
 }
 
 impl HostProcess {
     pub(crate) fn spawn(command: HostCommand) -> Result<Self, Error> {
         let mut child = command.spawn()?;
         let stderr = collect_stderr(&mut child);
-        Ok(Self { command, child, stderr, connection: None, waiting: Vec::new() })
+        Ok(Self { command, child, stderr, connection: None, killed: None })
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -120,10 +122,7 @@ impl HostProcess {
 
     /// The next frame, or how the process ended. Cancel safe.
     pub(crate) async fn recv(&mut self) -> Result<Option<FromHost>, String> {
-        if let Some((writer, frames)) = &mut self.connection {
-            for frame in self.waiting.drain(..) {
-                writer.send(&frame).await;
-            }
+        if let Some((_, frames)) = &mut self.connection {
             // Frames come before the end of the process, whose last words may be among them.
             if let Some(Some(frame)) = frames.recv().await {
                 return Ok(Some(frame));
@@ -133,14 +132,21 @@ impl HostProcess {
         let status = self.child.wait().await;
         let words = tokio::time::timeout(SHUTDOWN_LIMIT, &mut self.stderr).await;
         let words = words.ok().and_then(Result::ok).unwrap_or_default();
-        Err(describe(status, &words))
+        Err(self.killed.take().unwrap_or_else(|| describe(status, &words)))
     }
 
+    /// Sends a frame to a host that has said that it is ready.
     pub(crate) async fn send(&mut self, frame: &ToHost) {
-        match &mut self.connection {
-            Some((writer, _)) => writer.send(frame).await,
-            None => self.waiting.push(frame.clone()),
+        if let Some((writer, _)) = &mut self.connection {
+            writer.send(frame).await;
         }
+    }
+
+    /// Kills the process, whose end is then told with this reason.
+    pub(crate) fn kill(&mut self, reason: String) {
+        self.killed = Some(reason);
+        // It may have ended by itself.
+        let _ = self.child.start_kill();
     }
 
     /// Ends the process, by force if it must be.

@@ -15,6 +15,9 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// How long blocking code may go on after an interrupt before its process is replaced; default 2 s.
     pub interrupt_grace: Duration,
+    /// How long rust-analyzer may think about a completion or an inspection, and how long about a cell that was
+    /// interrupted, before the evaluator is replaced, at the price of all variables and definitions; default 60 s.
+    pub evaluator_grace: Duration,
     /// How long start-up may take once everything is compiled; default 120 s.
     pub startup_timeout: Duration,
     /// Program whose `main` starts with [`process_hook`](crate::process_hook); default: this one.
@@ -28,6 +31,7 @@ impl Default for Options {
             env: Vec::new(),
             cache_dir: None,
             interrupt_grace: Duration::from_secs(2),
+            evaluator_grace: Duration::from_secs(60),
             startup_timeout: Duration::from_secs(120),
             program: None,
         }

@@ -29,6 +29,14 @@ pub(crate) struct Queued {
     pub(crate) events: mpsc::Sender<Event>,
 }
 
+impl Queued {
+    /// Ends it before it began.
+    pub(crate) fn refuse(self, error: CellError) {
+        // Nothing was sent yet, so there is room.
+        let _ = self.events.try_send(Event::End(End::Failed(error), Metrics::default()));
+    }
+}
+
 /// An execution under way.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]

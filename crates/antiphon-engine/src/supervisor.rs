@@ -6,6 +6,7 @@
 
 mod cargo;
 mod cells;
+mod help;
 mod input;
 mod output;
 
@@ -13,10 +14,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_channel::{Completions, FromCargo, FromHost, ToCargo, ToHost};
-use tokio::sync::{mpsc, oneshot};
+use antiphon_channel::{FromCargo, FromHost, ToCargo, ToHost};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::help::Help;
+pub(crate) use self::help::{Answer, Question};
 use crate::asks::Asks;
 use crate::background::{BackgroundEvent, BackgroundOutput};
 use crate::child_link::{ChildLink, ChildWake};
@@ -24,7 +27,7 @@ use crate::event::{CellError, Event};
 use crate::handshake::Connection;
 use crate::host_process::{FrameWriter, HostProcess};
 use crate::redact::Redactor;
-use crate::run::{Queued, Run};
+use crate::run::{Queued, Run, cancelled};
 use crate::wake::{Command, Startup, deliver, due, wake};
 
 /// Output between cells is kept for the next cell up to so many events.
@@ -32,6 +35,9 @@ const MAX_STRAY_EVENTS: usize = 10_000;
 
 /// What may be the beginning of a secret waits so long for its end.
 const HOLD_LIMIT: Duration = Duration::from_millis(30);
+
+/// How long a front end may take for the end of its cell when no evaluator can be started any more.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
 /// A frame of one run of cargo, `None` at its end.
 type CargoFrame = (u64, Option<FromCargo>);
@@ -50,6 +56,16 @@ enum Wake {
     BundleDue,
     ReleaseDue,
     GraceOver,
+    EvaluatorOverdue,
+}
+
+/// What nothing may take longer than.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) interrupt_grace: Duration,
+    pub(crate) evaluator_grace: Duration,
+    /// For an evaluator in place of one that ended.
+    pub(crate) startup: Duration,
 }
 
 /// The supervisor's state.
@@ -58,7 +74,7 @@ pub(crate) struct Supervisor {
     pub(crate) connections: mpsc::Receiver<Connection>,
     pub(crate) host: HostProcess,
     pub(crate) startup: Option<mpsc::Sender<Startup>>,
-    pub(crate) interrupt_grace: Duration,
+    limits: Limits,
     pub(crate) ready: bool,
     child: Option<ChildLink>,
     cargo: HashMap<u64, FrameWriter>,
@@ -71,12 +87,13 @@ pub(crate) struct Supervisor {
     asks: Asks,
     /// Frames of the cell library whose marker was not read yet.
     displays: VecDeque<Event>,
-    completions: HashMap<u64, oneshot::Sender<Completions>>,
-    inspections: HashMap<u64, oneshot::Sender<Option<(String, String)>>>,
+    help: Help,
     last_id: u64,
     bundle_due: Option<Instant>,
     release_due: Option<Instant>,
     grace_over: Option<Instant>,
+    /// When the host must have answered what cannot be cut.
+    evaluator_due: Option<Instant>,
 }
 
 impl Supervisor {
@@ -87,7 +104,7 @@ impl Supervisor {
         startup: mpsc::Sender<Startup>,
         background: mpsc::Sender<BackgroundEvent>,
         redactor: Redactor,
-        interrupt_grace: Duration,
+        limits: Limits,
     ) -> Self {
         let redactor = Arc::new(redactor);
         Self {
@@ -95,7 +112,7 @@ impl Supervisor {
             connections,
             host,
             startup: Some(startup),
-            interrupt_grace,
+            limits,
             ready: false,
             child: None,
             cargo: HashMap::new(),
@@ -107,12 +124,12 @@ impl Supervisor {
             redactor,
             asks: Asks::default(),
             displays: VecDeque::new(),
-            completions: HashMap::new(),
-            inspections: HashMap::new(),
+            help: Help::default(),
             last_id: 0,
             bundle_due: None,
             release_due: None,
             grace_over: None,
+            evaluator_due: None,
         }
     }
 
@@ -150,6 +167,16 @@ impl Supervisor {
                         run.release();
                     }
                 }
+                Wake::EvaluatorOverdue => {
+                    self.evaluator_due = None;
+                    let Limits { evaluator_grace, startup, .. } = self.limits;
+                    let (what, limit) = match (self.ready, &self.run) {
+                        (false, _) => ("its start", startup),
+                        (true, Some(_)) => ("the analysis of a cell that was interrupted", evaluator_grace),
+                        (true, None) => ("a completion or an inspection", evaluator_grace),
+                    };
+                    self.host.kill(format!("it was stopped, as {what} took longer than {limit:?}"));
+                }
                 Wake::GraceOver => {
                     self.grace_over = None;
                     if self.run.as_ref().is_some_and(|run| run.sequence.is_some()) {
@@ -162,6 +189,8 @@ impl Supervisor {
             self.release_due = holds.then(|| self.release_due.unwrap_or_else(|| Instant::now() + HOLD_LIMIT));
             self.bundle_due = patience.map(|patience| self.bundle_due.unwrap_or_else(|| Instant::now() + patience));
         }
+        // From here on it is not alive.
+        self.commands.close();
         self.shut_down().await;
     }
 
@@ -183,6 +212,7 @@ impl Supervisor {
             () = due(self.bundle_due) => Wake::BundleDue,
             () = due(self.release_due) => Wake::ReleaseDue,
             () = due(self.grace_over) => Wake::GraceOver,
+            () = due(self.evaluator_due) => Wake::EvaluatorOverdue,
         }
     }
 
@@ -200,15 +230,9 @@ impl Supervisor {
             }
             Command::Reply(value) => self.reply(value).await,
             Command::Interrupt => self.interrupt().await,
-            Command::Complete { code, position, answer } => {
-                let id = self.next_id();
-                self.completions.insert(id, answer);
-                self.host.send(&ToHost::Complete { id, code, position }).await;
-            }
-            Command::Inspect { code, position, answer } => {
-                let id = self.next_id();
-                self.inspections.insert(id, answer);
-                self.host.send(&ToHost::Inspect { id, code, position }).await;
+            Command::Help(question) => {
+                self.help.push(question);
+                self.start_next().await;
             }
             Command::Shutdown => {}
         }
@@ -246,6 +270,7 @@ impl Supervisor {
         match frame {
             FromHost::Ready => {
                 self.ready = true;
+                self.evaluator_due = None;
                 self.tell_startup(Startup::Ready).await;
                 self.startup = None;
                 self.start_next().await;
@@ -262,6 +287,7 @@ impl Supervisor {
                     return;
                 };
                 self.grace_over = None;
+                self.evaluator_due = None;
                 if run.begin_again(&result) {
                     let code = run.code.clone();
                     // The host has set its variables, and its new child has them.
@@ -270,16 +296,8 @@ impl Supervisor {
                     run.close(result, &generated);
                 }
             }
-            FromHost::Completed { id, completions } => {
-                if let Some(answer) = self.completions.remove(&id) {
-                    let _ = answer.send(completions);
-                }
-            }
-            FromHost::Inspected { id, text } => {
-                if let Some(answer) = self.inspections.remove(&id) {
-                    let _ = answer.send(text);
-                }
-            }
+            FromHost::Completed { id, completions } => self.completed(id, completions).await,
+            FromHost::Inspected { id, text } => self.inspected(id, text).await,
             FromHost::Note { text } => self.emit(Event::Note(text)),
         }
     }
@@ -304,20 +322,42 @@ impl Supervisor {
     async fn host_exited(&mut self, message: String) -> bool {
         self.kill_child();
         self.child = None;
-        self.completions.clear();
-        self.inspections.clear();
+        self.help.clear();
+        let was_ready = std::mem::replace(&mut self.ready, false);
+        let restarted =
+            if was_ready { self.host.restart().map_err(|error| error.to_string()) } else { Err(String::new()) };
         let what = format!("the evaluator's process ended: {message}");
-        let then = "it is started anew; variables and definitions are lost";
+        let then = match &restarted {
+            Ok(()) => "it is started anew; variables and definitions are lost".to_owned(),
+            Err(_) if !was_ready => "it had not started yet".to_owned(),
+            Err(error) => format!("another one cannot be started: {error}"),
+        };
+        let error = CellError::new("EvaluatorDied", what.as_str()).with_lines([then.clone()]);
         match self.run.as_mut().filter(|run| !run.ended) {
-            Some(run) => run.fail(CellError::new("EvaluatorDied", what).with_lines([then.to_owned()])),
+            Some(run) if run.cancelled => run.fail(cancelled("and the evaluator replaced").with_lines([what, then])),
+            Some(run) => run.fail(error.clone()),
             None => self.stray.push_back(Event::Note(format!("{what}; {then}"))),
         }
-        if !self.ready {
+        if restarted.is_err() {
             self.tell_startup(Startup::Failed(message)).await;
+            self.fail_all(&error).await;
             return false;
         }
-        self.ready = false;
-        self.host.restart().is_ok()
+        self.evaluator_due = Some(Instant::now() + self.limits.startup);
+        true
+    }
+
+    /// Hands over the end of the run, and ends what waits behind it.
+    async fn fail_all(&mut self, error: &CellError) {
+        let handed_over = async {
+            while let Some(run) = self.run.as_mut().filter(|run| !run.is_over()) {
+                run.deliver().await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS_LIMIT, handed_over).await;
+        for queued in self.queue.drain(..) {
+            queued.refuse(error.clone());
+        }
     }
 
     async fn shut_down(&mut self) {

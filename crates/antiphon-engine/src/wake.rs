@@ -1,11 +1,10 @@
 //! What reaches the supervisor from front ends, what it tells about start-up, and what it waits for.
 
-use antiphon_channel::Completions;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::child_link::{ChildLink, ChildWake};
 use crate::run::{Queued, Run};
+use crate::supervisor::Question;
 
 /// What front ends ask for.
 #[derive(Debug)]
@@ -16,16 +15,7 @@ pub(crate) enum Command {
     /// An answer to what is asked, or none.
     Reply(Option<String>),
     Interrupt,
-    Complete {
-        code: String,
-        position: usize,
-        answer: oneshot::Sender<Completions>,
-    },
-    Inspect {
-        code: String,
-        position: usize,
-        answer: oneshot::Sender<Option<(String, String)>>,
-    },
+    Help(Question),
     Shutdown,
 }
 

@@ -6,19 +6,17 @@ use antiphon_channel::{ToCargo, ToHost};
 use tokio::time::Instant;
 
 use super::Supervisor;
-use crate::event::{End, Event};
 use crate::magics::{self, Expanded};
-use crate::metrics::Metrics;
 use crate::redact::{Guard, is_secret};
 use crate::run::{Run, cancelled};
 
 impl Supervisor {
     pub(super) async fn start_next(&mut self) {
-        if self.run.is_some() || !self.ready {
+        if self.run.is_some() || !self.ready || self.help.is_under_way() {
             return;
         }
         let Some(queued) = self.queue.pop_front() else {
-            return;
+            return self.ask_next().await;
         };
         let id = self.next_id();
         let expanded = magics::expand(&queued.code, self.host.working_dir());
@@ -57,13 +55,11 @@ impl Supervisor {
 
     pub(super) async fn interrupt(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| !run.ended) else {
-            // A cell that waits for the evaluator's replacement is the one that a user sees running.
-            if !self.ready
+            // A cell that waits for the evaluator, which starts or thinks, is the one that a user sees running.
+            if self.run.is_none()
                 && let Some(queued) = self.queue.pop_front()
             {
-                let error = cancelled("before it began, while the evaluator was started anew");
-                // Nothing was sent yet, so there is room.
-                let _ = queued.events.try_send(Event::End(End::Failed(error), Metrics::default()));
+                queued.refuse(cancelled("before it began, while the evaluator was busy"));
             }
             return;
         };
@@ -73,11 +69,14 @@ impl Supervisor {
         }
         if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
             child.interrupt(sequence);
-            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+            self.grace_over.get_or_insert(Instant::now() + self.limits.interrupt_grace);
             if self.asks.block_cell() {
                 // A `read` cannot be cut.
                 child.kill();
             }
+        } else {
+            // rust-analyzer cannot be cut.
+            self.evaluator_due.get_or_insert(Instant::now() + self.limits.evaluator_grace);
         }
     }
 }

@@ -127,9 +127,10 @@ impl Supervisor {
         };
         self.background.cell_started(sequence, run.execution);
         run.code_started(sequence);
+        self.evaluator_due = None;
         if run.cancelled {
             child.interrupt(sequence);
-            self.grace_over.get_or_insert(Instant::now() + self.interrupt_grace);
+            self.grace_over.get_or_insert(Instant::now() + self.limits.interrupt_grace);
         }
     }
 

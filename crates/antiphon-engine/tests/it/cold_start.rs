@@ -198,6 +198,66 @@ fn the_evaluator_is_replaced_when_it_dies() {
     eventually("all processes ended", Duration::from_secs(5), || tag.processes().is_empty());
 }
 
+#[test]
+fn a_cell_that_waits_for_a_completion_can_be_interrupted() {
+    let t = own_session(|_| {});
+    t.cell("let kept = String::new();").shows_nothing();
+    let host = t.tag().host();
+    host.freeze();
+    let completion = t.complete("kept.is_emp");
+    let dropped = t.complete("kept.l");
+    drop(dropped);
+    let running = t.start("kept.len()");
+    let next = t.start("kept.len()");
+    running.cut().0.failed("Cancelled").traceback_has(&["before it began"]);
+    host.thaw();
+    next.finish().gives("0");
+    let found = completion.get();
+    assert!(found.items.iter().any(|item| item.code.contains("is_empty")), "{found:?}");
+    t.shutdown();
+}
+
+#[test]
+fn an_evaluator_that_never_answers_is_replaced() {
+    let t = own_session(|options| options.evaluator_grace = Duration::from_secs(2));
+    t.cell("let lost = 1;").shows_nothing();
+    // By a completion that has no end. Nobody knows one that rust-analyzer is sure to take for ever.
+    t.tag().host().freeze();
+    let completion = t.complete("lost.");
+    let shown = t.start("1 + 1").finish().gives("2");
+    let notes = shown.notes();
+    assert!(notes.iter().any(|note| note.contains("a completion or an inspection took longer than 2s")), "{notes:?}");
+    assert!(completion.get().items.is_empty());
+    t.cell("lost").failed("CompileError");
+    // By a cell that was interrupted while it was analysed.
+    t.tag().host().freeze();
+    let running = t.start("2 + 2");
+    let waiting = t.start("3 + 3");
+    let shown = running.cut().0.failed("Cancelled");
+    let shown = shown.traceback_has(&["the analysis of a cell that was interrupted took longer than 2s"]);
+    assert_eq!(shown.stdout(), "");
+    waiting.finish().gives("6");
+    t.shutdown();
+}
+
+/// The folder of the cells is gone, so no process can be started in it.
+#[test]
+fn an_evaluator_that_cannot_be_replaced_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let cells = folder.path().join("cells");
+    fs::create_dir(&cells).unwrap();
+    let t = own_session(|options| options.working_dir = Some(cells.clone()));
+    let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;").until_printed("go");
+    let waiting = t.start("1");
+    fs::remove_dir(&cells).unwrap();
+    t.tag().host().kill();
+    for cell in [running, waiting] {
+        cell.finish().failed("EvaluatorDied").traceback_has(&["another one cannot be started", "cells"]);
+    }
+    eventually("the engine is not alive", Duration::from_secs(5), || !t.engine().is_alive());
+    t.shutdown();
+}
+
 /// A front end that is killed while its host starts cannot remove the session; the host does.
 #[test]
 fn a_host_that_finds_no_engine_removes_its_session() {

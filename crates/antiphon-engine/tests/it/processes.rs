@@ -89,6 +89,19 @@ impl Process {
     }
 
     pub(crate) fn kill(&self) {
-        rustix::process::kill_process(Pid::from_raw(self.pid).unwrap(), Signal::KILL).unwrap();
+        self.signal(Signal::KILL);
+    }
+
+    /// Lets it do nothing any more.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_raw(self.pid).unwrap(), signal).unwrap();
     }
 }

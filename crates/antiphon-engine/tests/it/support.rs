@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use antiphon_engine::{Engine, Event, Execution, Interrupter, Options, Progress};
+use antiphon_engine::{Completions, Engine, Event, Execution, Interrupter, Options, Progress};
 use antiphon_sim::{Latency, Sim, SimBuilder};
 use tokio::runtime::Runtime;
 
@@ -105,6 +106,15 @@ pub(crate) fn own_session(change: impl FnOnce(&mut Options)) -> Session {
     Session { engine: Arc::new(engine), tag: Some(tag), _turn: Some(turn) }
 }
 
+/// A completion under way.
+pub(crate) struct Completing(Pin<Box<dyn Future<Output = Completions>>>);
+
+impl Completing {
+    pub(crate) fn get(self) -> Completions {
+        within(LIMIT, "a completion", self.0)
+    }
+}
+
 /// An engine as a test uses it.
 pub(crate) struct Session {
     engine: Arc<Engine>,
@@ -138,6 +148,17 @@ impl Session {
         let _context = RUNTIME.enter();
         let execution = self.engine.execute(code);
         Running { execution, interrupter: self.engine.interrupter(), shown: Shown::default(), limit: LIMIT }
+    }
+
+    /// Asks for what can be inserted at the end of a text.
+    pub(crate) fn complete(&self, code: &str) -> Completing {
+        let engine = Arc::clone(&self.engine);
+        let code = code.to_owned();
+        let mut answer = Box::pin(async move { engine.complete(&code, code.len()).await });
+        // Until the question is on its way.
+        let at_once = RUNTIME.block_on(async { tokio::time::timeout(Duration::ZERO, &mut answer).await });
+        assert!(at_once.is_err(), "{at_once:?}");
+        Completing(answer)
     }
 
     /// Interrupts whatever runs.

@@ -47,6 +47,10 @@ impl Kernel {
             running.take(event);
         }
         self.running = Some(running);
+        if self.evaluator.is_some() && self.evaluator_is_gone() {
+            self.notice =
+                Some("the evaluator ended and is started anew; variables and definitions are lost".to_owned());
+        }
         if self.evaluator.is_some() {
             self.start_cell();
         } else if self.launch.is_none() {
@@ -162,9 +166,14 @@ impl Kernel {
         }
     }
 
-    async fn cell_ended(&mut self, error: Option<CellError>) {
-        // An engine that lost its evaluator and could not start another is replaced by the next cell.
+    /// Lets go of an engine that lost its evaluator and could not start another: the next cell starts an engine.
+    fn evaluator_is_gone(&mut self) -> bool {
         self.evaluator = self.evaluator.take().filter(|evaluator| evaluator.is_alive());
+        self.evaluator.is_none()
+    }
+
+    async fn cell_ended(&mut self, error: Option<CellError>) {
+        self.evaluator_is_gone();
         let Some(running) = &mut self.running else { return };
         let was_expression = running.end_expression(error.as_ref());
         // An expression's failure is its value, but who stops the kernel means all of it.

@@ -3,7 +3,7 @@
 use antiphon_kernel::Options;
 use serde_json::json;
 
-use crate::fake::{Script, error, failed, finished, stdout};
+use crate::fake::{Script, Step, error, failed, finished, stdout};
 use crate::front_end::FrontEnd;
 use crate::kernel_under_test::KernelUnderTest;
 
@@ -45,16 +45,29 @@ async fn a_launch_that_fails_is_the_first_cells_error_and_the_next_cell_tries_ag
 
 #[tokio::test]
 async fn an_evaluator_that_died_for_good_is_replaced() {
-    let script = Script::new([vec![failed("EvaluatorDied")], vec![stdout("anew"), finished()]]);
+    let dying = vec![Step::UntilReleased, failed("EvaluatorDied")];
+    let script = Script::new([vec![finished()], vec![stdout("anew"), finished()], dying]);
     let kernel = KernelUnderTest::start(&script).await;
     let mut front_end = FrontEnd::connect(&kernel).await;
     front_end.run("").await;
+    // Between cells: the next one runs in another, and is told.
     script.die();
     let (shown, content) = front_end.run("again").await;
-    assert_eq!((shown, &content["status"]), (vec!["stream stdout \"anew\"".to_owned()], &json!("ok")));
-    assert_eq!(front_end.run("and again").await.1["status"], "ok");
+    let note = "the evaluator ended and is started anew; variables and definitions are lost";
+    let expected = [format!("stream stderr \"antiphon: {note}\\n\""), "stream stdout \"anew\"".to_owned()];
+    assert_eq!((shown.as_slice(), &content["status"]), (expected.as_slice(), &json!("ok")));
+    // Under a cell: its error says so.
+    let cell = front_end.execute("dying").await;
+    front_end.shows(&["#3 status busy", "#3 execute_input [3] \"dying\""]).await;
+    script.die();
+    script.release();
+    assert_eq!(front_end.reply().await.1["ename"], "EvaluatorDied");
+    front_end.until_idle(cell).await;
+    let (shown, content) = front_end.run("and again").await;
+    assert_eq!((shown.len(), &content["status"]), (0, &json!("ok")));
     front_end.shut_down(kernel).await;
-    assert_eq!(script.log(), ["launch", "run ", "run again", "launch", "run and again", "shut down"]);
+    let ran = ["launch", "run ", "launch", "run again", "run dying", "launch", "run and again", "shut down"];
+    assert_eq!(script.log(), ran);
 }
 
 #[tokio::test]
