@@ -1,15 +1,22 @@
 //! What was executed in this session, for `history_request`.
 
+use std::collections::VecDeque;
+
 use serde_json::{Value, json};
 
 use crate::request;
 
 /// The number of this session; there is no other.
 const SESSION: usize = 1;
+/// What is kept of a session that goes on for weeks, inputs and results together; the oldest go first.
+const MAX_BYTES: usize = 16 << 20;
 
 /// The cells that were executed with `store_history`.
 #[derive(Debug, Default)]
-pub(crate) struct History(Vec<Entry>);
+pub(crate) struct History {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -21,20 +28,32 @@ struct Entry {
 
 impl History {
     pub(crate) fn push(&mut self, line: usize, input: String) {
-        self.0.push(Entry { line, input, output: String::new() });
+        self.bytes += input.len();
+        self.entries.push_back(Entry { line, input, output: String::new() });
+        self.forget();
     }
 
     /// The cell that was pushed under this number has a result.
     pub(crate) fn set_output(&mut self, line: usize, output: String) {
-        if let Some(entry) = self.0.iter_mut().rev().find(|entry| entry.line == line) {
+        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.line == line) {
+            self.bytes = self.bytes + output.len() - entry.output.len();
             entry.output = output;
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        while self.bytes > MAX_BYTES
+            && let Some(Entry { input, output, .. }) = self.entries.pop_front()
+        {
+            self.bytes -= input.len() + output.len();
         }
     }
 
     /// The entries that a request asks for, oldest first, in the form of its reply. An unknown access type has none.
     pub(crate) fn answer(&self, request: &request::History) -> Vec<Value> {
         let found: Vec<&Entry> = match request.hist_access_type.as_str() {
-            "tail" => self.last(request.n, self.0.iter().collect()),
+            "tail" => self.last(request.n, self.entries.iter().collect()),
             "range" => self.range(request),
             "search" => self.search(request),
             _ => Vec::new(),
@@ -54,14 +73,14 @@ impl History {
         let bound = |value: i64| usize::try_from(value).unwrap_or(0);
         let start = bound(request.start.unwrap_or(0));
         let stop = request.stop.map_or(usize::MAX, bound);
-        self.0.iter().filter(|entry| (start..stop).contains(&entry.line)).collect()
+        self.entries.iter().filter(|entry| (start..stop).contains(&entry.line)).collect()
     }
 
     fn search(&self, request: &request::History) -> Vec<&Entry> {
         let Ok(pattern) = glob::Pattern::new(request.pattern.as_deref().unwrap_or("*")) else {
             return Vec::new();
         };
-        let mut found: Vec<&Entry> = self.0.iter().filter(|entry| pattern.matches(&entry.input)).collect();
+        let mut found: Vec<&Entry> = self.entries.iter().filter(|entry| pattern.matches(&entry.input)).collect();
         if request.unique {
             // The last one of several stays.
             let inputs: Vec<&str> = found.iter().map(|entry| entry.input.as_str()).collect();
@@ -75,7 +94,7 @@ impl History {
     }
 
     fn last<'a>(&self, n: Option<usize>, mut entries: Vec<&'a Entry>) -> Vec<&'a Entry> {
-        let n = n.unwrap_or(self.0.len());
+        let n = n.unwrap_or(self.entries.len());
         entries.split_off(entries.len().saturating_sub(n))
     }
 }
@@ -91,6 +110,21 @@ mod tests {
         }
         history.set_output(4, "5".to_owned());
         Value::Array(history.answer(&serde_json::from_value(request).unwrap()))
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let mut history = History::default();
+        for line in 1..=3 {
+            history.push(line, "i".repeat(MAX_BYTES / 4));
+        }
+        let lines = |history: &History| history.entries.iter().map(|entry| entry.line).collect::<Vec<_>>();
+        assert_eq!(lines(&history), [1, 2, 3]);
+        history.set_output(3, "o".repeat(MAX_BYTES / 2));
+        assert_eq!((lines(&history), history.bytes), (vec![2, 3], MAX_BYTES));
+        history.set_output(3, String::new());
+        history.push(4, "i".repeat(MAX_BYTES + 1));
+        assert_eq!((lines(&history), history.bytes), (Vec::new(), 0));
     }
 
     #[test]
