@@ -54,6 +54,8 @@ pub enum ToHost {
         code: String,
         /// Environment variables to set before: name and value.
         env: Vec<(String, String)>,
+        /// Where the lines of `code` come from, in their order; the first part begins with line 1.
+        parts: Vec<Part>,
     },
     /// Complete at a position.
     Complete {
@@ -111,6 +113,17 @@ pub enum FromHost {
         /// One line or more.
         text: String,
     },
+}
+
+/// Lines of a cell's source that come from one text, up to the next part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its first line in the source, counted from 1.
+    pub start: usize,
+    /// The text: `cell`, or a file's name.
+    pub path: String,
+    /// That line's number in the text.
+    pub line: usize,
 }
 
 /// What a successful evaluation left, beyond what the child wrote itself.

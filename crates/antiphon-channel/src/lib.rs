@@ -20,6 +20,6 @@ mod wire;
 pub use env_vars::{CELL_THREADS, CHANNEL, ROLE, SESSION};
 pub use frames::{
     Background, Completion, Completions, DISPLAY_MARKER, Display, ExecuteError, Executed, FromCargo, FromCell,
-    FromHost, Hello, Outcome, PanicInfo, Role, Shown, Stream, ToCargo, ToCell, ToHost, VERSION,
+    FromHost, Hello, Outcome, PanicInfo, Part, Role, Shown, Stream, ToCargo, ToCell, ToHost, VERSION,
 };
 pub use wire::{FrameError, MAX_FRAME_BYTES, decode, encode, read_frame, write_frame};

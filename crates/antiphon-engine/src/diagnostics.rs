@@ -1,5 +1,6 @@
 //! Compile errors, with spans in the user's own lines.
 
+use std::ops::Range;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -10,11 +11,12 @@ use serde_json::Value;
 use crate::completeness::Fault;
 use crate::host::WORKING_DIR;
 use crate::magics;
+use crate::sources::Sources;
 
 /// evcxr's errors in the form that travels.
-pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> ExecuteError {
+pub(crate) fn compile_error(errors: &[CompilationError], sources: &Sources<'_>) -> ExecuteError {
     if let [error] = errors
-        && let Some((name, _)) = command_at(error, source)
+        && let Some((name, _)) = command_at(error, sources.code)
     {
         let message = error.message();
         let is_unknown = message.starts_with("Unrecognised command");
@@ -29,20 +31,20 @@ pub(crate) fn compile_error(errors: &[CompilationError], source: &str) -> Execut
     };
     ExecuteError::Compile {
         message,
-        rendered: errors.iter().map(|error| render(error, source)).collect(),
+        rendered: errors.iter().map(|error| render(error, sources)).collect(),
         diagnostics: errors.iter().map(|error| error.json.clone()).filter(|json| *json != Value::Null).collect(),
     }
 }
 
 /// The error of a cell that evcxr would take for a shorter one, in rustc's words.
-pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
+pub(crate) fn fault_error(fault: Fault, sources: &Sources<'_>) -> ExecuteError {
     let (message, code, start, end, label) = match fault {
         Fault::Comment(start) => {
             ("unterminated block comment".to_owned(), Some("E0758"), start, start + 2, "no `*/` follows")
         }
         Fault::Nesting(start) => ("the cell is nested too deep".to_owned(), None, start, start + 1, "the 500th level"),
         Fault::Closing(start) => {
-            let delimiter = source.get(start..=start).unwrap_or_default();
+            let delimiter = sources.code.get(start..=start).unwrap_or_default();
             let message = format!("unexpected closing delimiter: `{delimiter}`");
             (message, None, start, start + 1, "no open delimiter that it closes")
         }
@@ -51,9 +53,8 @@ pub(crate) fn fault_error(fault: Fault, source: &str) -> ExecuteError {
     if let Some(code) = code {
         title = title.id(code);
     }
-    let annotation = AnnotationKind::Primary.span(start..end).label(label);
-    let snippet = Snippet::source(source).path("cell").annotation(annotation);
-    let rendered = Renderer::styled().render(&[Group::with_title(title).element(snippet)]);
+    let label = Label { range: start..end, text: label.to_owned(), is_primary: true };
+    let rendered = Renderer::styled().render(&[with_snippets(Group::with_title(title), sources, &[label])]);
     let message = code.map_or_else(|| message.clone(), |code| format!("{message} [{code}]"));
     ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
 }
@@ -84,36 +85,48 @@ fn headline(error: &CompilationError) -> String {
     }
 }
 
-fn render(error: &CompilationError, source: &str) -> String {
+fn render(error: &CompilationError, sources: &Sources<'_>) -> String {
     let message = error.message();
-    let labels = labels(error, source);
+    let labels = labels(error, sources.code);
     let helps: Vec<String> = error.help().into_iter().chain(error.evcxr_extra_hint().map(ToOwned::to_owned)).collect();
     let mut title = Level::ERROR.primary_title(message.as_str());
     if let Some(code) = error.code() {
         title = title.id(code);
     }
-    let mut group = Group::with_title(title);
-    if !labels.is_empty() {
-        let snippet = labels.iter().fold(Snippet::source(source).path("cell"), |snippet, label| {
-            let kind = if label.is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-            snippet.annotation(kind.span(label.start..label.end).label(label.text.as_str()))
-        });
-        group = group.element(snippet);
-    }
+    let mut group = with_snippets(Group::with_title(title), sources, &labels);
     for help in &helps {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     Renderer::styled().render(&[group])
 }
 
-struct SourceLabel {
-    start: usize,
-    end: usize,
+struct Label {
+    /// Bytes of the source.
+    range: Range<usize>,
     text: String,
     is_primary: bool,
 }
 
-fn labels(error: &CompilationError, source: &str) -> Vec<SourceLabel> {
+/// Adds the lines that labels are about, those of each text together, that of the first primary label first.
+fn with_snippets<'a>(group: Group<'a>, sources: &'a Sources<'_>, labels: &'a [Label]) -> Group<'a> {
+    let of = |part: &Range<usize>| {
+        let part = part.clone();
+        labels.iter().filter(move |label| part.contains(&label.range.start))
+    };
+    let mut pieces: Vec<_> = sources.pieces().filter(|(_, part)| of(part).next().is_some()).collect();
+    pieces.sort_by_key(|(_, part)| !of(part).any(|label| label.is_primary));
+    pieces.into_iter().fold(group, |group, (part, bytes)| {
+        let text = &sources.code[bytes.start..bytes.end.min(sources.code.len())];
+        let snippet = Snippet::source(text).path(part.path.as_str()).line_start(part.line);
+        group.element(of(&bytes).fold(snippet, |snippet, Label { range, text, is_primary }| {
+            let kind = if *is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let end = range.end.min(bytes.end);
+            snippet.annotation(kind.span(range.start - bytes.start..end - bytes.start).label(text.as_str()))
+        }))
+    })
+}
+
+fn labels(error: &CompilationError, source: &str) -> Vec<Label> {
     error
         .spanned_messages()
         .iter()
@@ -121,12 +134,8 @@ fn labels(error: &CompilationError, source: &str) -> Vec<SourceLabel> {
             let span = message.span.as_ref()?;
             let start = offset(source, span.start_line, span.start_column)?;
             let end = offset(source, span.end_line, span.end_column)?;
-            (start <= end).then(|| SourceLabel {
-                start,
-                end,
-                text: message.label.clone(),
-                is_primary: message.is_primary,
-            })
+            let (text, is_primary) = (message.label.clone(), message.is_primary);
+            (start <= end).then_some(Label { range: start..end, text, is_primary })
         })
         .collect()
 }

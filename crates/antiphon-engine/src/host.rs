@@ -15,7 +15,8 @@ use std::time::Duration;
 use std::{env, thread};
 
 use antiphon_channel::{
-    CHANNEL, Completion, Completions, FrameError, FromHost, Hello, ROLE, Role, SESSION, ToHost, read_frame, write_frame,
+    CHANNEL, Completion, Completions, FrameError, FromHost, Hello, Part, ROLE, Role, SESSION, ToHost, read_frame,
+    write_frame,
 };
 use evcxr::{CommandContext, EvalContext, EvalContextOutputs};
 
@@ -149,6 +150,8 @@ struct Host {
     /// The last child that was to be started could not be.
     is_childless: bool,
     types: bool,
+    /// Where the lines of the cell come from.
+    parts: Vec<Part>,
 }
 
 impl Host {
@@ -182,7 +185,15 @@ impl Host {
         // Relative paths in `:dep` are the user's.
         env::set_current_dir(&working_dir).map_err(|error| error.to_string())?;
         let context = CommandContext::with_eval_context(context);
-        let mut host = Self { context, engine, sources, plain_results: false, is_childless: false, types: false };
+        let mut host = Self {
+            context,
+            engine,
+            sources,
+            plain_results: false,
+            is_childless: false,
+            types: false,
+            parts: Vec::new(),
+        };
         host.prepare()?;
         Ok(host)
     }
@@ -225,7 +236,8 @@ impl Host {
 
     fn answer(&mut self, request: ToHost) -> FromHost {
         match request {
-            ToHost::Execute { id, code, env } => {
+            ToHost::Execute { id, code, env, parts } => {
+                self.parts = parts;
                 let result = self.set_variables(&env).and_then(|()| self.execute(&code));
                 FromHost::Executed { id, result }
             }

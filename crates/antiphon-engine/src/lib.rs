@@ -35,6 +35,7 @@ mod run;
 mod scanner;
 mod session;
 mod shim;
+mod sources;
 mod supervisor;
 mod toolchain;
 mod traceback;

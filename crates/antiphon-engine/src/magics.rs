@@ -1,11 +1,14 @@
 //! The commands of ours that may stand at the head of a cell, beside evcxr's own: `:time`, `:env`, `:load`, `!shell`.
 //!
-//! They are rewritten before the cell goes to evcxr, line by line, so that errors keep the cell's lines. Only a loaded
-//! file moves what comes after it.
+//! They are rewritten before the cell goes to evcxr, line by line, so that errors keep the cell's lines. What a loaded
+//! file moves is kept as parts.
 
 use std::path::Path;
 
+use antiphon_channel::Part;
+
 use crate::event::CellError;
+use crate::sources::CELL;
 
 /// Name and description, for `:help` and for completion.
 pub(crate) const MAGICS: [(&str, &str); 3] = [
@@ -28,6 +31,10 @@ pub(crate) struct Expanded {
     pub(crate) is_timed: bool,
     /// Variables that are set before it runs.
     pub(crate) env: Vec<(String, String)>,
+    /// Where its lines come from.
+    pub(crate) parts: Vec<Part>,
+    /// Lines that are complete.
+    lines: usize,
     /// No command of evcxr's may follow.
     has_code: bool,
 }
@@ -38,11 +45,30 @@ pub(crate) struct Expanded {
 /// A file that cannot be read, or a command with no or wrong arguments: the cell's error.
 pub(crate) fn expand(code: &str, working_dir: &Path) -> Result<Expanded, CellError> {
     let mut expanded = Expanded::default();
-    expand_into(&mut expanded, code, working_dir, 0)?;
+    expand_into(&mut expanded, code, CELL, working_dir, 0)?;
     Ok(expanded)
 }
 
-fn expand_into(expanded: &mut Expanded, code: &str, working_dir: &Path, depth: usize) -> Result<(), CellError> {
+impl Expanded {
+    /// What comes now is this line of this text.
+    fn begin_line(&mut self, path: &str, line: usize) {
+        let start = self.lines + 1;
+        // A `:load`, in whose place stands what it loads.
+        self.parts.pop_if(|last| last.start == start);
+        let goes_on = |last: &Part| last.path == path && line.checked_sub(last.line) == Some(start - last.start);
+        if !self.parts.last().is_some_and(goes_on) {
+            self.parts.push(Part { start, path: path.to_owned(), line });
+        }
+    }
+}
+
+fn expand_into(
+    expanded: &mut Expanded,
+    code: &str,
+    path: &str,
+    working_dir: &Path,
+    depth: usize,
+) -> Result<(), CellError> {
     let head: Vec<&str> = head(code).collect();
     // evcxr takes commands only before code. A shell's line that must run before one of them is evcxr's to run: it shows
     // what was printed at the end, and cannot be interrupted.
@@ -50,6 +76,7 @@ fn expand_into(expanded: &mut Expanded, code: &str, working_dir: &Path, depth: u
     for (index, line) in code.split_inclusive('\n').enumerate() {
         let text = line.trim_end_matches(['\n', '\r']);
         let is_head = index < head.len();
+        expanded.begin_line(path, index + 1);
         match command(text).filter(|_| is_head) {
             Some((":time", "")) => expanded.is_timed = true,
             Some((":time", _)) => {
@@ -58,7 +85,7 @@ fn expand_into(expanded: &mut Expanded, code: &str, working_dir: &Path, depth: u
             Some((":env", argument)) => expanded.env.push(assignment(argument)?),
             Some((":load", argument)) => {
                 let file = load(argument, working_dir, depth)?;
-                expand_into(expanded, file.trim_end_matches('\n'), working_dir, depth + 1)?;
+                expand_into(expanded, file.trim_end_matches('\n'), argument, working_dir, depth + 1)?;
             }
             Some((name, _)) if expanded.has_code => {
                 let text = format!("`{name}` stands after the code of a loaded file; put it before the `:load`");
@@ -76,6 +103,7 @@ fn expand_into(expanded: &mut Expanded, code: &str, working_dir: &Path, depth: u
             }
         }
         expanded.code.push_str(&line[text.len()..]);
+        expanded.lines += usize::from(line.ends_with('\n'));
     }
     Ok(())
 }
@@ -212,6 +240,14 @@ mod tests {
         std::fs::write(folder.path().join("b.rs"), "fn b() {}").unwrap();
         let code = expand(":load a.rs\na();", folder.path()).unwrap().code;
         assert_eq!(code, ":dep itoa = \"1\"\nfn b() {}\nfn a() {}\na();");
+        let part = |start, path: &str, line| Part { start, path: path.to_owned(), line };
+        let parts = expand("0;\n1;", folder.path()).unwrap().parts;
+        assert_eq!(parts, [part(1, CELL, 1)]);
+        std::fs::write(folder.path().join("empty.rs"), "\n").unwrap();
+        let loaded = expand("// 1\n:load a.rs\n:load empty.rs\n// 4\na();\n", folder.path()).unwrap();
+        assert_eq!(loaded.code, "// 1\n:dep itoa = \"1\"\nfn b() {}\nfn a() {}\n\n// 4\na();\n");
+        let expected = [part(1, CELL, 1), part(2, "a.rs", 1), part(3, "b.rs", 1), part(4, "a.rs", 3), part(5, CELL, 3)];
+        assert_eq!(loaded.parts, expected);
         // What is ours may follow, what is evcxr's may not.
         let Expanded { code, is_timed, env, .. } = expand(":load b.rs\n:time\n:env A=b\n!ls", folder.path()).unwrap();
         assert_eq!(code, "fn b() {}\n\n\ntokio::__shell(\"ls\").await?;");

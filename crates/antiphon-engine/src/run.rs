@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use antiphon_channel::{Display, ExecuteError, Executed, Outcome, PanicInfo};
+use antiphon_channel::{Display, ExecuteError, Executed, Outcome, PanicInfo, Part};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -45,6 +45,8 @@ pub(crate) struct Run {
     /// The front end's name for it.
     pub(crate) execution: u64,
     pub(crate) code: String,
+    /// Where its lines come from.
+    pub(crate) parts: Vec<Part>,
     /// `:time` stands at its head.
     is_timed: bool,
     events: mpsc::Sender<Event>,
@@ -74,6 +76,7 @@ impl Run {
             id,
             execution: queued.execution,
             code: queued.code,
+            parts: Vec::new(),
             is_timed,
             events: queued.events,
             waiting: VecDeque::new(),
@@ -271,7 +274,7 @@ impl Run {
             Some(Outcome::Failed { type_name, message }) => {
                 CellError::new(if type_name.is_empty() { "Error" } else { &type_name }, message)
             }
-            Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code),
+            Some(Outcome::Panicked(panic)) => traceback::panic_error(&panic, generated, &self.code, &self.parts),
             Some(Outcome::Cancelled) => cancelled("at an `.await`; variables of earlier cells are kept"),
         })
     }

@@ -289,9 +289,9 @@ impl Supervisor {
                 self.grace_over = None;
                 self.evaluator_due = None;
                 if run.begin_again(&result) {
-                    let code = run.code.clone();
+                    let (code, parts) = (run.code.clone(), run.parts.clone());
                     // The host has set its variables, and its new child has them.
-                    self.host.send(&ToHost::Execute { id, code, env: Vec::new() }).await;
+                    self.host.send(&ToHost::Execute { id, code, env: Vec::new(), parts }).await;
                 } else {
                     run.close(result, &generated);
                 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use antiphon_channel::PanicInfo;
+use antiphon_channel::{PanicInfo, Part};
 
 use crate::event::CellError;
+use crate::sources::{CELL, place};
 
-/// The error of a cell that panicked. `generated` is the file that evcxr compiled, `source` the cell.
-pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str) -> CellError {
+/// The error of a cell that panicked. `generated` is the file that evcxr compiled, `source` the cell, whose
+/// lines come from the parts.
+pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str, parts: &[Part]) -> CellError {
     let error = CellError::new("Panic", panic.message.clone());
     let Some((file, line, column)) = split_location(&panic.location) else {
         return error;
@@ -26,7 +28,11 @@ pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str) -> 
     };
     // evcxr keeps the lines of a statement as they are, so the text finds the line of the cell.
     let lines = match find_line(source, text) {
-        Some(number) => vec![format!("{number:>4} | {text}"), pointer(text)],
+        Some(number) => {
+            let (path, number) = place(parts, number);
+            let file = (path != CELL).then(|| format!("  in {path}"));
+            file.into_iter().chain([format!("{number:>4} | {text}"), pointer(text)]).collect()
+        }
         None if text.trim().is_empty() => Vec::new(),
         None => vec![format!("     | {text}"), pointer(text), "       in code of an earlier cell".to_owned()],
     };

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Host, send};
 use crate::guarded::guarded;
 use crate::magics::{self, MAGICS};
+use crate::sources::Sources;
 use crate::{completeness, dependencies, diagnostics, preload};
 
 /// Beside the prelude's trait while `:fmt` or `:types` are in force.
@@ -18,7 +19,7 @@ const RICH_RESULTS: &str = "use tokio::RichResults as PlainResults;\n";
 impl Host {
     pub(super) fn execute(&mut self, code: &str) -> Result<Executed, ExecuteError> {
         if let Some(fault) = completeness::fault(code) {
-            return Err(diagnostics::fault_error(fault, code));
+            return Err(diagnostics::fault_error(fault, &Sources::new(code, &self.parts)));
         }
         let (mut code, notes) = dependencies::rewrite(code, &preload::locked_version);
         for text in notes {
@@ -116,7 +117,9 @@ impl Host {
         let context = &mut self.context;
         match guarded(|| context.execute(code)) {
             Ok(Ok(outputs)) => Ok(executed(outputs)),
-            Ok(Err(evcxr::Error::CompilationErrors(errors))) => Err(diagnostics::compile_error(&errors, code)),
+            Ok(Err(evcxr::Error::CompilationErrors(errors))) => {
+                Err(diagnostics::compile_error(&errors, &Sources::new(code, &self.parts)))
+            }
             Ok(Err(evcxr::Error::SubprocessTerminated(message))) => {
                 self.is_childless = false;
                 Err(ExecuteError::ChildDied { message, lost_variables: before })

@@ -32,9 +32,10 @@ impl Supervisor {
             run.push(event);
         }
         match expanded {
-            Ok(Expanded { code, env, .. }) => {
+            Ok(Expanded { code, env, parts, .. }) => {
                 run.code.clone_from(&code);
-                self.host.send(&ToHost::Execute { id, code, env }).await;
+                run.parts.clone_from(&parts);
+                self.host.send(&ToHost::Execute { id, code, env, parts }).await;
             }
             Err(error) => run.fail(error),
         }

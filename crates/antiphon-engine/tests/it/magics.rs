@@ -58,7 +58,16 @@ fn a_file_is_loaded_in_place() {
     let t = own_session(|options| options.working_dir = Some(folder.path().to_owned()));
     t.cell(":load helpers.rs\nfrom_file + 1").gives("42");
     t.cell("loaded()").gives("41");
-    t.cell(":load wrong.rs").failed("CompileError").traceback_has(&["cell:2:14", "let b: i32 = \"text\";"]);
+    t.cell("\n:load wrong.rs\n").failed("CompileError").traceback_has(&["wrong.rs:2:14", "let b: i32 = \"text\";"]);
+    // What stands after a file keeps the lines of the cell.
+    let shown = t.cell("// one\n:load helpers.rs\nlet c: i32 = \"text\";\nlet d = (").failed("CompileError");
+    assert!(!shown.traceback().contains("helpers.rs"), "{}", shown.traceback());
+    let shown = t.cell("// one\n:load helpers.rs\nlet c: i32 = \"text\";").failed("CompileError");
+    shown.traceback_has(&["cell:3:14", "let c: i32 = \"text\";"]);
+    t.cell("// one\n:load helpers.rs\n\nlet c = ];").failed("CompileError").traceback_has(&["cell:4:9"]);
+    std::fs::write(folder.path().join("panics.rs"), "// one\nlet none: Option<u8> = None;\nnone.unwrap();").unwrap();
+    let shown = t.cell("// one\n:load panics.rs\nlet after = 1;").failed("Panic");
+    shown.traceback_has(&["  in panics.rs", "   3 | none.unwrap();"]);
     let error = t.cell(":load missing.rs").failed("CommandError");
     assert!(error.error().evalue.contains("missing.rs"), "{:?}", error.error());
     t.cell("from_file").gives("41");
