@@ -8,6 +8,9 @@
 //! - Progress reaches the front end, and an interrupt reaches the compilers.
 //! - When the cell library itself was compiled anew, the child that holds the old one is stopped before it would
 //!   load the new one.
+//! - A result that a trait of another crate shows is shown by that trait.
+
+mod results;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
@@ -181,11 +184,21 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
             return Some(INTERRUPTED);
         }
     }
+    let (mut code, mut messages) = run(&mut command, subcommand, engine.as_mut())?;
+    if code != 0 && results::give_way(&messages) {
+        (code, messages) = run(&mut command, subcommand, engine.as_mut())?;
+    }
+    std::io::stdout().write_all(&messages).ok()?;
+    Some(code)
+}
+
+/// Runs cargo; gives its exit code and what it has to say to evcxr, which takes it as a whole.
+fn run(command: &mut Command, subcommand: &str, mut engine: Option<&mut Engine>) -> Option<(i32, Vec<u8>)> {
     let mut cargo = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
     let stderr = cargo.stderr.take()?;
     let reporter = engine.as_ref().and_then(|engine| engine.stream.try_clone().ok());
     let progress = std::thread::spawn(move || report_progress(stderr, reporter));
-    let mut stdout = std::io::stdout().lock();
+    let mut messages = Vec::new();
     for line in BufReader::new(cargo.stdout.take()?).split(b'\n').map_while(Result::ok) {
         if let Some(engine) = &mut engine
             && subcommand == "build"
@@ -194,11 +207,11 @@ fn build(mut command: Command, subcommand: &str) -> Option<i32> {
             let _ = write_frame(&mut engine.stream, &FromCargo::PreloadRebuilt);
             engine.wait();
         }
-        stdout.write_all(&line).and_then(|()| stdout.write_all(b"\n")).ok()?;
+        messages.extend_from_slice(&line);
+        messages.push(b'\n');
     }
-    stdout.flush().ok()?;
     let _ = progress.join();
-    cargo.wait().ok()?.code()
+    Some((cargo.wait().ok()?.code()?, messages))
 }
 
 /// Shows rust-analyzer the crates that matter to it.

@@ -48,6 +48,38 @@ fn preloaded_crates_serve_their_dep_lines() {
     assert_eq!(shown.compiling(), [""; 0]);
 }
 
+/// What the crates of the field show by themselves, also in the middle of a cell.
+#[test]
+fn plots_and_images_of_other_crates_are_shown() {
+    let t = own_session(|_| {});
+    let deps =
+        ":dep plotters = { version = \"0.3\", default-features = false, features = [\"evcxr\", \"line_series\"] }
+:dep evcxr_image = \"1.1\"
+:dep image = { version = \"0.23\", default-features = false, features = [\"png\"] }";
+    t.start(deps).with_limit(BUILD_LIMIT).finish().ok();
+    let plot = "use plotters::prelude::*;
+println!(\"before\");
+let figure = evcxr_figure((320, 200), |root| {
+    let mut chart = ChartBuilder::on(&root).build_cartesian_2d(0f32..1f32, 0f32..1f32)?;
+    chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], &RED))?;
+    Ok(())
+});
+figure.evcxr_display();
+println!(\"after\");
+figure";
+    let shown = t.cell(plot).ok();
+    let order = shown.order();
+    assert!(order[0] == "stdout: before\n" && order[2] == "stdout: after\n", "{order:?}");
+    for display in shown.displays() {
+        assert!(display.data["text/html"].as_str().unwrap().contains("<svg"), "{display:?}");
+    }
+    assert_eq!(shown.displays().iter().map(|display| display.result).collect::<Vec<_>>(), [false, true]);
+    let shown = t.cell("use evcxr_image::ImageDisplay;\nimage::ImageBuffer::<image::Luma<u8>, _>::new(4, 4)").ok();
+    let [display] = shown.displays()[..] else { panic!("{:?}", shown.displays()) };
+    assert!(display.result && display.data["image/png"].as_str().unwrap().starts_with("iVBOR"), "{display:?}");
+    t.shutdown();
+}
+
 #[test]
 fn a_dep_that_changes_shared_crates_starts_anew_and_says_so() {
     let t = own_session(|_| {});

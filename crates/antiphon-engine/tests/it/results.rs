@@ -72,6 +72,37 @@ impl Page {
 }
 
 #[test]
+fn a_display_by_another_trait_is_the_result() {
+    let t = session();
+    t.cell(
+        r#"#[derive(Debug)]
+struct Table(u8);
+trait ShowTable { fn evcxr_display(&self); }
+impl ShowTable for Table {
+    fn evcxr_display(&self) {
+        println!("EVCXR_BEGIN_CONTENT text/html\n<b>{}</b>\nEVCXR_END_CONTENT", self.0);
+    }
+}"#,
+    )
+    .shows_nothing();
+    let html = |result, n| (result, json!({ "text/html": format!("<b>{n}</b>") }));
+    assert_eq!(bundles(&t.cell("Table(1)").ok()), [html(true, 1)]);
+    let shown = t.cell("let table = Table(2);\ntable.evcxr_display();\nprintln!(\"between\");\n&table").ok();
+    assert_eq!(bundles(&shown), [html(false, 2), html(true, 2)]);
+    assert_eq!(shown.order()[1], "stdout: between\n");
+    t.cell("Some(table.0)").gives("Some(2)");
+    t.cell("vec![Table(3)]").gives("[Table(3)]");
+    // Errors keep their places.
+    let shown = t.cell("table.evcxr_display(); let n: u8 = \"text\";").failed("CompileError");
+    shown.traceback_has(&["cell:1:36"]);
+    // Also where evcxr's own form of results is asked for.
+    t.cell(":fmt {}").ok();
+    assert_eq!(bundles(&t.cell("Table(4)").ok()), [html(true, 4)]);
+    t.cell("\"text\"").gives("text");
+    t.cell(":fmt {:?}").ok();
+}
+
+#[test]
 fn two_mime_types_are_one_bundle() {
     let t = session();
     t.cell(
