@@ -2,6 +2,7 @@
 
 use antiphon_engine::Display;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 /// The display whose text stands last on the screen, with an open end.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Live {
             self.shown = text;
             return Change::Append(more);
         }
-        let fits = |text: &str, columns| !text.contains('\n') && text.chars().count() < columns;
+        let fits = |text: &str, columns| !text.contains('\n') && text.width() < columns;
         if columns.is_some_and(|columns| fits(&self.shown, columns) && fits(&text, columns)) {
             self.pending = None;
             self.shown.clone_from(&text);
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(progress.update("2 of 9".to_owned(), Some(7)), Change::Rewrite("2 of 9".to_owned()));
         // The cursor must not have gone to the next row.
         assert_eq!(progress.update("12 of 99".to_owned(), Some(8)), Change::Wait);
+        assert_eq!(progress.update("答答答 9".to_owned(), Some(8)), Change::Wait);
         assert_eq!(progress.update("3\nof 9".to_owned(), Some(80)), Change::Wait);
         assert_eq!(progress.rest(), Some("3\nof 9".to_owned()));
     }
