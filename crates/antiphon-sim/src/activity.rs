@@ -1,6 +1,11 @@
 //! What goes on in the server right now, as counts that a test can read and wait for.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
 
 /// What goes on in a [`Sim`](crate::Sim) right now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,9 +29,30 @@ impl ActivityCounter {
         *self.0.borrow()
     }
 
-    pub(crate) async fn wait_until(&self, mut condition: impl FnMut(&Activity) -> bool) {
-        // It cannot fail: `self` holds a sender.
-        let _ = self.0.subscribe().wait_for(|activity| condition(activity)).await;
+    /// Waits until `condition` holds; the counts of that moment if it does not within `limit`.
+    pub(crate) async fn wait_until(
+        &self,
+        mut condition: impl FnMut(&Activity) -> bool,
+        limit: Duration,
+    ) -> Result<(), Activity> {
+        let mut activity = self.0.subscribe();
+        if condition(&activity.borrow_and_update()) {
+            return Ok(());
+        }
+        // Not by tokio's clock: where that is paused, it leaps ahead whenever everyone waits for the network.
+        let too_late = Arc::new(Notify::new());
+        let alarm = Arc::clone(&too_late);
+        let (_waiting, is_waiting) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if is_waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                alarm.notify_one();
+            }
+        });
+        tokio::select! {
+            // It cannot fail: `self` holds a sender.
+            _ = activity.wait_for(|activity| condition(activity)) => Ok(()),
+            () = too_late.notified() => Err(self.now()),
+        }
     }
 
     pub(crate) fn request_received(&self) {
@@ -59,5 +85,23 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.counter.0.send_modify(|activity| *(self.field)(activity) -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As quick under a paused clock as under another.
+    #[tokio::test(start_paused = true)]
+    async fn waiting_has_a_limit() {
+        let counter = ActivityCounter::default();
+        let limit = Duration::from_millis(20);
+        assert_eq!(counter.wait_until(|it| it.received == 0, limit).await, Ok(()));
+        counter.request_received();
+        let begun = std::time::Instant::now();
+        let late = counter.wait_until(|it| it.received == 0, limit).await;
+        assert_eq!(late, Err(Activity { received: 1, ..Activity::default() }));
+        assert!(begun.elapsed() >= limit);
     }
 }

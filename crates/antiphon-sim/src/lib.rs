@@ -19,6 +19,8 @@
 //! - **Usage** counts tokens by a simple rule: a token is a word or one other character, with the
 //!   white space before it.
 //!
+//! Examples in the documentation of a client run against it with [`for_example`].
+//!
 //! A request becomes a response in one place, `service::answer`, in four steps: route, parse, plan,
 //! render.
 //!
@@ -33,6 +35,7 @@
 mod activity;
 mod anthropic;
 mod builder;
+mod example;
 mod fault;
 mod faulty;
 mod fields;
@@ -59,6 +62,7 @@ mod tokens;
 
 pub use activity::Activity;
 pub use builder::SimBuilder;
+pub use example::for_example;
 pub use fault::{ErrorAnswer, Fault};
 pub use latency::{Latency, ParseLatencyError};
 pub use request_log::RecordedRequest;

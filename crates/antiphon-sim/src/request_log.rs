@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Mutex, PoisonError},
 };
 
@@ -12,6 +13,9 @@ use serde_json::Value;
 const CAPACITY: usize = 1_000;
 /// How many bytes of bodies are kept, counted as they came in.
 const BODY_BUDGET: usize = 64 << 20;
+/// How many requests a message shows, and how many characters of their bodies.
+const SHOWN: usize = 10;
+const SHOWN_OF_BODY: usize = 200;
 /// The headers that are kept. Headers that can hold a key are not among them.
 const KEPT_HEADERS: [&str; 9] = [
     "accept",
@@ -103,6 +107,20 @@ impl RequestLog {
     }
 }
 
+/// The last requests as a message shows them, each in a line that is cut.
+impl fmt::Display for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(f, "{} requests", ring.requests.len())?;
+        let skipped = ring.requests.len().saturating_sub(SHOWN);
+        for (RecordedRequest { method, path, body, .. }, _) in ring.requests.iter().skip(skipped) {
+            let body: String = body.to_string().chars().take(SHOWN_OF_BODY).collect();
+            write!(f, "\n{method} {path} {body}")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, Method};
@@ -120,6 +138,8 @@ mod tests {
         }
         assert_eq!(log.to_vec().len(), CAPACITY);
         assert_eq!(log.to_vec()[0].path, "5");
+        let shown = log.to_string();
+        assert!(shown.starts_with("1000 requests\nGET 995 null\n"), "{shown}");
         log.push(request(7), BODY_BUDGET + 1);
         assert_eq!(log.to_vec().len(), 1);
     }

@@ -3,7 +3,9 @@
 use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    panic::Location,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{sync::watch, task::JoinHandle};
@@ -21,6 +23,9 @@ use crate::{
 /// The key that [`Sim::env`] sets: clients refuse to start without one, and it must not look like a
 /// real one.
 const PLACEHOLDER_KEY: &str = "simulated";
+
+/// How long a test waits for something to happen: far longer than it takes, as machines may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running simulator. Dropping it stops the server and closes its connections.
 ///
@@ -87,20 +92,7 @@ impl Sim {
 
     /// The environment variables that point clients at this server, with placeholder keys.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        let base_url = self.base_url();
-        let openai_base_url = format!("{base_url}/v1");
-        vec![
-            ("OPENAI_BASE_URL", openai_base_url.clone()),
-            ("OPENAI_API_BASE", openai_base_url),
-            ("ANTHROPIC_BASE_URL", base_url.clone()),
-            ("OLLAMA_HOST", base_url.clone()),
-            ("PROMPTLAYER_BASE_URL", base_url.clone()),
-            // As PromptLayer's own package called it in 2023.
-            ("URL_API_PROMPTLAYER", base_url),
-            ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
-            ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
-            ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
-        ]
+        env(&self.base_url())
     }
 
     /// Makes the next model calls go wrong: each call takes one fault off the queue, in the order of arrival. Requests
@@ -149,12 +141,27 @@ impl Sim {
     }
 
     /// Waits until the counts fulfil `condition`: a test's way to order things without sleeping.
-    pub async fn wait_until(&self, condition: impl FnMut(&Activity) -> bool) {
-        self.service.activity.wait_until(condition).await;
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than 30 seconds by the system's clock, whatever tokio's says. The message names the line
+    /// that waits, the counts, and the last requests.
+    #[track_caller]
+    pub fn wait_until(&self, condition: impl FnMut(&Activity) -> bool) -> impl Future<Output = ()> {
+        let waiter = Location::caller();
+        async move {
+            if let Err(activity) = self.service.activity.wait_until(condition, PATIENCE).await {
+                panic!("what {waiter} waits for has not come in {PATIENCE:?}: {activity:?}\n{}", self.service.log);
+            }
+        }
     }
 
     /// Stops accepting, closes every connection, also in the middle of an answer, and waits until
     /// all are closed.
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than 30 seconds; see [`Self::wait_until`].
     pub async fn shutdown(mut self) {
         self.stop();
         // The result says that it was aborted, which is what was asked for.
@@ -166,6 +173,24 @@ impl Sim {
         self.accepting.abort();
         self.stop.send_replace(true);
     }
+}
+
+/// The variables that point clients at the server at `base_url`.
+pub(crate) fn env(base_url: &str) -> Vec<(&'static str, String)> {
+    let openai_base_url = format!("{base_url}/v1");
+    let key = || PLACEHOLDER_KEY.to_owned();
+    vec![
+        ("OPENAI_BASE_URL", openai_base_url.clone()),
+        ("OPENAI_API_BASE", openai_base_url),
+        ("ANTHROPIC_BASE_URL", base_url.to_owned()),
+        ("OLLAMA_HOST", base_url.to_owned()),
+        ("PROMPTLAYER_BASE_URL", base_url.to_owned()),
+        // As PromptLayer's own package called it in 2023.
+        ("URL_API_PROMPTLAYER", base_url.to_owned()),
+        ("OPENAI_API_KEY", key()),
+        ("ANTHROPIC_API_KEY", key()),
+        ("PROMPTLAYER_API_KEY", key()),
+    ]
 }
 
 impl Drop for Sim {
