@@ -30,10 +30,12 @@ const MAX_CONCURRENCY: usize = 100;
 /// else; at most [`max_concurrency`](Self::max_concurrency) are running or waiting to be read, so that a slow reader
 /// bounds what is sent and kept. Nothing starts before it is polled. Dropping it drops the calls that run.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() {
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::OpenAI;
 ///
-/// # async fn run() {
 /// let questions = (1..=1_000).map(|number| format!("Is {number} prime?"));
 /// let mut answers = OpenAI::new().abatch(questions).max_concurrency(50).as_completed();
 /// while let Some(answer) = answers.next().await {
@@ -42,6 +44,7 @@ const MAX_CONCURRENCY: usize = 100;
 ///         Err(error) => println!("{}: {error}", answer.index),
 ///     }
 /// }
+/// # assert_eq!(sim.activity().received, 1_000);
 /// # }
 /// ```
 pub struct Batch {
@@ -128,6 +131,22 @@ impl Batch {
     }
 
     /// Calls `report` whenever a call begins or ends, from the task that reads this stream.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// # let sim = antiphon_sim::for_example();
+    /// use antiphon::OpenAI;
+    /// use futures::StreamExt;
+    ///
+    /// let questions = ["Is 7 prime?", "Is 8 prime?", "Is 9 prime?"];
+    /// let answers = OpenAI::new().abatch(questions).on_progress(|progress| {
+    ///     println!("{} of {:?}, {} failed", progress.succeeded, progress.total, progress.failed);
+    /// });
+    /// let answers: Vec<_> = answers.collect().await;
+    /// # assert!(answers.iter().all(|answer| answer.result.is_ok()));
+    /// # }
+    /// ```
     pub fn on_progress(mut self, report: impl FnMut(&BatchProgress) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(report));
         self

@@ -51,7 +51,8 @@ pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
 
 /// The blocking twin of a stream: an iterator that waits for each item, in or outside of a runtime.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{ChatOpenAI, StreamEvent};
 ///
 /// for event in ChatOpenAI::new().stream("Tell me a story.")? {
@@ -59,6 +60,11 @@ pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
 ///         print!("{text}");
 ///     }
 /// }
+///
+/// for answer in ChatOpenAI::new().batch(["Is 7 prime?", "Is 8 prime?"]).max_concurrency(2) {
+///     println!("{}: {}", answer.index, answer.result?);
+/// }
+/// # assert_eq!(sim.requests().len(), 3);
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 #[derive(Debug)]

@@ -15,6 +15,8 @@ use crate::result::LlmResult;
 /// keep them out of logs that others read.
 ///
 /// ```
+/// # let sim = antiphon_sim::for_example();
+/// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// use antiphon::{CallInfo, Callbacks, LlmResult, OpenAI};
@@ -29,8 +31,12 @@ use crate::result::LlmResult;
 ///     }
 /// }
 ///
-/// let tokens = std::sync::Arc::new(Tokens::default());
-/// let llm = OpenAI::new().callback(tokens.clone());
+/// let tokens = Arc::new(Tokens::default());
+/// let llm = OpenAI::new().callback(Arc::clone(&tokens));
+/// llm.generate(["Hello, how are you?"])?;
+/// println!("{} tokens so far", tokens.0.load(Ordering::Relaxed));
+/// # assert!(tokens.0.load(Ordering::Relaxed) > 5);
+/// # Ok::<(), antiphon::Error>(())
 /// ```
 pub trait Callbacks: Send + Sync {
     /// Called once for a call, before its first request.

@@ -26,6 +26,24 @@
 //! | [`Options::keep_idle`] | a connection has nothing to do | it is closed, but for one HTTP/2 connection to each server | 90 s |
 //!
 //! The last but two are set on each class.
+//!
+//! Connections can be opened before they are needed, and counted:
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), antiphon::Error> {
+//! # let sim = antiphon_sim::for_example();
+//! use antiphon::{OpenAI, connections};
+//!
+//! let llm = OpenAI::new();
+//! llm.warm_up(10).await?;
+//! # assert!((1..=10).contains(&sim.open_connections()));
+//! llm.agenerate(["Hello, how are you?"]).await?;
+//! println!("{:?}", connections::stats());
+//! # assert_eq!(connections::stats().waiting, 0);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;

@@ -28,6 +28,28 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// more of a URL than its host.
 ///
 /// Clones are cheap and share the cause: one failed request may be the answer to many prompts.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
+/// use antiphon::{ErrorKind, OpenAI};
+///
+/// # let busy = antiphon_sim::ErrorAnswer::rate_limited(None).with_header("retry-after", "3600");
+/// # sim.inject(antiphon_sim::Fault::Error(busy));
+/// match OpenAI::new().agenerate(["Hello, how are you?"]).await {
+///     Ok(response) => println!("{response}"),
+///     Err(error) if error.is_quota_exceeded() => println!("The account is empty."),
+///     Err(error) if error.kind() == ErrorKind::RateLimited => match error.retry_after() {
+///         Some(wait) => println!("The provider has an answer in {wait:?}."),
+///         None => println!("The provider has no answer now."),
+///     },
+///     // Says what happened, where, and what to do about it.
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Error {
     inner: Arc<Inner>,

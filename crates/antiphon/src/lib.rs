@@ -5,22 +5,62 @@
 //! blocks. Both answer with an [`LlmResult`], whose `generations[i][j]` is completion `j` of prompt
 //! `i`.
 //!
-//! ```no_run
-//! use antiphon::OpenAI;
-//!
-//! # async fn run() -> Result<(), antiphon::Error> {
-//! let llm = OpenAI::new().temperature(0.9);
-//! let response = llm.agenerate(["Hello, how are you?"]).await?;
-//! println!("{}", response.generations[0][0].text);
-//! # Ok(())
-//! # }
 //! ```
+//! use antiphon::OpenAI;
+//! use futures::future::try_join_all;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), antiphon::Error> {
+//! #   let sim = antiphon_sim::for_example();
+//!     // The key is in OPENAI_API_KEY.
+//!     let llm = OpenAI::new().temperature(0.9);
+//!     // Ten calls take as long as one.
+//!     let calls = (0..10).map(|_| llm.agenerate(["Hello, how are you?"]));
+//!     for response in try_join_all(calls).await? {
+//!         println!("{}", response.generations[0][0].text);
+//!     }
+//! #   assert_eq!(sim.requests().len(), 10);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | models | [`OpenAI`], [`ChatOpenAI`], [`Anthropic`], [`Ollama`], [`OpenAiCompatible`] and their like; by name: [`init`] |
+//! | any of them | [`Llm`] |
+//! | conversations | [`Message`], [`Prompt`] |
+//! | answers as they are written | [`LlmStream`] from [`astream`](ChatOpenAI::astream) |
+//! | lists of any length | [`Batch`] from [`abatch`](ChatOpenAI::abatch) |
+//! | results of which some may fail | [`PromptResults`] from [`agenerate_each`](ChatOpenAI::agenerate_each) |
+//! | other models, second calls, shared calls | [`Fallback`], [`Hedged`], [`SingleFlight`] |
+//! | being told what happens | [`Callbacks`] |
+//! | connections, proxies, certificates, time limits | [`connections`] |
+//! | what went wrong | [`Error`] |
 //!
 //! # Where calls go
 //!
 //! Keys and base URLs come from setters or, **at the time of the call**, from the variables that
 //! [`EnvVars`] lists. With a base URL other than the provider's own (a local server, a simulator) a
 //! key is optional.
+//!
+//! # Limits and faults
+//!
+//! Requests that failed are sent again where that may help; see [`max_retries`](ChatOpenAI::max_retries). Rate limits are
+//! those that the provider reports, and those that are set. Calls of the process to the same server with the same key and
+//! model keep to them together, first come, first served, so that a program can ask for all at once:
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), antiphon::Error> {
+//! # let sim = antiphon_sim::for_example();
+//! use antiphon::ChatOpenAI;
+//!
+//! let llm = ChatOpenAI::new().requests_per_minute(500).tokens_per_minute(200_000).max_retries(5);
+//! let response = llm.agenerate(["Hello", "How are you?"]).await?;
+//! # assert_eq!(response.generations.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Runtimes
 //!

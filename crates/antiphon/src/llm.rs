@@ -18,16 +18,62 @@ use crate::stream::LlmStream;
 /// class. The convenient methods (`agenerate` with any list of prompts, `astream`, `abatch`, and their blocking twins)
 /// are inherent on each class and on `dyn Llm`.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{Anthropic, Llm, OpenAI};
 ///
-/// # async fn run() -> Result<(), antiphon::Error> {
 /// let models: [Box<dyn Llm>; 2] = [Box::new(OpenAI::new()), Box::new(Anthropic::new())];
 /// for llm in &models {
 ///     println!("{}", llm.agenerate(["Hello, how are you?"]).await?);
 /// }
+/// # assert_eq!(sim.requests()[1].path, "/v1/messages");
 /// # Ok(())
 /// # }
+/// ```
+///
+/// A model of one's own, for tests:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use antiphon::{CallStyle, Error, Generation, Llm, LlmOutput, LlmResult, LlmStream, Prompt, PromptResults, StreamEvent};
+/// use futures::future::{BoxFuture, FutureExt, ready};
+/// use futures::stream;
+///
+/// /// Answers with what it was asked.
+/// #[derive(Debug, Clone)]
+/// struct Echo;
+///
+/// impl Llm for Echo {
+///     fn call(&self, prompts: Vec<Prompt>, _: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
+///         let answers = prompts.iter().map(|prompt| match prompt {
+///             Prompt::Text(text) => vec![Generation::new(text)],
+///             _ => Vec::new(),
+///         });
+///         ready(Ok(LlmResult::new(answers.collect(), LlmOutput::default()))).boxed()
+///     }
+///
+///     fn call_each(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>> {
+///         self.call(prompts, style).map(|result| result.map(PromptResults::from)).boxed()
+///     }
+///
+///     fn open_stream(&self, prompt: Prompt, style: CallStyle) -> BoxFuture<'static, Result<LlmStream, Error>> {
+///         let whole = self.call(vec![prompt], style);
+///         async { Ok(LlmStream::new(stream::iter([Ok(StreamEvent::End(whole.await?))]))) }.boxed()
+///     }
+///
+///     fn shared(&self) -> Arc<dyn Llm> {
+///         Arc::new(self.clone())
+///     }
+/// }
+///
+/// let llm: &dyn Llm = &Echo;
+/// assert_eq!(llm.generate(["Hello"])?.to_string(), "Hello");
+/// # assert_eq!(llm.generate_each(["a", "b"])?.into_result()?.to_string(), "[0] a\n[1] b");
+/// # assert_eq!(llm.stream("a")?.count(), 1);
+/// # Ok::<(), antiphon::Error>(())
 /// ```
 pub trait Llm: fmt::Debug + Send + Sync {
     /// Answers all prompts, or fails with the first failure of any.
@@ -58,7 +104,7 @@ pub enum CallStyle {
 }
 
 impl dyn Llm + '_ {
-    call_methods!();
+    call_methods!("init", "init(\"openai:gpt-6-luna\")?");
 }
 
 impl<T: Llm + ?Sized> Llm for Arc<T> {

@@ -35,6 +35,23 @@ impl Prompt {
 }
 
 /// One turn of a conversation.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
+/// use antiphon::{ChatOpenAI, Message};
+///
+/// let llm = ChatOpenAI::new();
+/// let mut talk = vec![Message::system("Be brief."), Message::user("What is the capital of France?")];
+/// let answer = llm.agenerate([&talk]).await?;
+/// talk.push(Message::assistant(&answer.generations[0][0].text));
+/// talk.push(Message::user("And of Italy?"));
+/// println!("{}", llm.agenerate([&talk]).await?);
+/// # assert_eq!(sim.requests()[1].body["messages"][2]["role"], "assistant");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {

@@ -83,6 +83,21 @@ impl PartialEq for LlmOutput {
 }
 
 /// Numbers of tokens, in OpenTelemetry's words. Zero where the server reports none.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
+/// use antiphon::{OpenAI, TokenUsage};
+///
+/// let llm = OpenAI::new();
+/// let responses = [llm.agenerate(["Hello"]).await?, llm.agenerate(["How are you?"]).await?];
+/// let usage: TokenUsage = responses.iter().map(|response| response.llm_output.token_usage).sum();
+/// println!("{} tokens", usage.total_tokens);
+/// # assert_eq!(usage.total_tokens, usage.input_tokens + usage.output_tokens);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TokenUsage {
@@ -105,15 +120,21 @@ pub struct TokenUsage {
 
 /// The answer to a list of prompts of which some may have failed.
 ///
-/// ```no_run
-/// # async fn run() -> Result<(), antiphon::Error> {
-/// let answers = antiphon::OpenAI::new().agenerate_each(["Hello", "How are you?"]).await?;
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
+/// use antiphon::ChatOpenAI;
+///
+/// # sim.inject(antiphon_sim::Fault::Error(antiphon_sim::ErrorAnswer::insufficient_quota()));
+/// let answers = ChatOpenAI::new().agenerate_each(["Hello", "How are you?"]).await?;
 /// for (prompt, result) in answers.results.iter().enumerate() {
 ///     match &result.error {
 ///         None => println!("{prompt}: {}", result.generations[0]),
 ///         Some(error) => println!("{prompt}: {error}"),
 ///     }
 /// }
+/// # assert_eq!(answers.errors().count(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -157,6 +178,14 @@ impl PromptResults {
     pub fn into_result(self) -> Result<LlmResult, Error> {
         let generations = self.results.into_iter().map(PromptResult::into_result).collect::<Result<_, _>>()?;
         Ok(LlmResult::new(generations, self.llm_output))
+    }
+}
+
+/// Every prompt was answered.
+impl From<LlmResult> for PromptResults {
+    fn from(result: LlmResult) -> Self {
+        let results = result.generations.into_iter().map(|generations| PromptResult { generations, error: None });
+        Self { results: results.collect(), llm_output: result.llm_output }
     }
 }
 

@@ -36,16 +36,19 @@ pub enum StreamEvent {
 /// After an error or [`StreamEvent::End`] it ends. Nothing is read ahead: a reader that pauses lets the connection's
 /// buffers fill and then the provider wait. Dropping it closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{ChatOpenAI, StreamEvent};
 ///
-/// # async fn run() -> Result<(), antiphon::Error> {
 /// let mut answer = ChatOpenAI::new().astream("Tell me a story.").await?;
 /// while let Some(event) = answer.next().await {
 ///     if let StreamEvent::Text(text) = event? {
 ///         print!("{text}");
 ///     }
 /// }
+/// # assert_eq!(sim.requests()[0].body["stream"], true);
 /// # Ok(())
 /// # }
 /// ```
@@ -81,6 +84,21 @@ impl LlmStream {
     }
 
     /// The pieces of text alone.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), antiphon::Error> {
+    /// # let sim = antiphon_sim::for_example();
+    /// use antiphon::ChatOpenAI;
+    /// use futures::TryStreamExt;
+    ///
+    /// let mut texts = ChatOpenAI::new().astream("Tell me a story.").await?.text();
+    /// while let Some(text) = texts.try_next().await? {
+    ///     print!("{text}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

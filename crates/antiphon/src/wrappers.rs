@@ -10,9 +10,9 @@ pub use self::single_flight::SingleFlight;
 
 /// The methods that go with an implementation of [`Llm`](crate::Llm).
 macro_rules! wrapper_methods {
-    ($class:ident) => {
+    ($class:ident, $names:expr, $new:expr) => {
         impl $class {
-            crate::provider::call_methods!();
+            crate::provider::call_methods!($names, $new);
         }
     };
 }

@@ -31,12 +31,14 @@ const DEFAULT_MODEL: &str = "claude-haiku-4-5";
 /// set, as newer models refuse it. An option that the model refuses is left out and reported as
 /// `dropped_params` in [`generation_info`](crate::Generation::generation_info).
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::Anthropic;
 ///
 /// let llm = Anthropic::new().system("Answer in one word.");
 /// let response = llm.generate(["What is the capital of France?"])?;
 /// println!("{response}");
+/// # assert_eq!(sim.requests()[0].body["system"], "Answer in one word.");
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 ///
@@ -155,7 +157,7 @@ impl Anthropic {
     }
 }
 
-llm_methods!(Anthropic);
+llm_methods!(Anthropic, "Anthropic", "Anthropic::new()");
 
 impl Options {
     fn model(&self) -> String {

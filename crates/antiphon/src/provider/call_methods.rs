@@ -1,8 +1,9 @@
 //! The methods by which models are called, so that they are written and documented once.
 
-/// The methods of every model over its implementation of [`Llm`](crate::Llm), for an `impl` block of its own.
+/// The methods of every model over its implementation of [`Llm`](crate::Llm), for an `impl` block of its own. Examples
+/// import `$names` and make a model by `$new`; `$hidden` is what they need to meet the simulator.
 macro_rules! call_methods {
-    () => {
+    ($names:expr, $new:expr $(, $hidden:expr)?) => {
         /// Answers `prompts`; await the future to get the result.
         ///
         /// Settings are looked up and checked now; nothing is sent before the future is polled. The
@@ -18,6 +19,23 @@ macro_rules! call_methods {
         ///
         /// Dropping the future drops its requests and closes their connections. What the provider
         /// had begun by then is lost, and may be billed.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), antiphon::Error> {
+        /// # let sim = antiphon_sim::for_example();
+        #[doc = concat!("use antiphon::", $names, ";")]
+        ///
+        #[doc = concat!("let llm = ", $new, ";")]
+        $(#[doc = concat!("# ", $hidden)])?
+        /// let response = llm.agenerate(["Hello, how are you?", "What is the capital of France?"]).await?;
+        /// println!("{}", response.generations[1][0].text);
+        /// # assert_eq!(response.generations.len(), 2);
+        /// # Ok(())
+        /// # }
+        /// ```
         pub fn agenerate<P>(
             &self,
             prompts: P,
@@ -31,7 +49,7 @@ macro_rules! call_methods {
         }
 
         /// Answers `prompts` as `agenerate` does, but lets every request run to its end and keeps
-        /// what succeeded.
+        /// what succeeded; for an example see [`PromptResults`](crate::PromptResults).
         ///
         /// # Errors
         ///
@@ -63,6 +81,28 @@ macro_rules! call_methods {
         /// # Cancel safety
         ///
         /// Dropping the future or the stream closes the connection.
+        ///
+        /// # Example
+        ///
+        /// ```
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), antiphon::Error> {
+        /// # let sim = antiphon_sim::for_example();
+        #[doc = concat!("use antiphon::", $names, ";")]
+        /// use antiphon::StreamEvent;
+        ///
+        #[doc = concat!("let llm = ", $new, ";")]
+        $(#[doc = concat!("# ", $hidden)])?
+        /// let mut answer = llm.astream("Tell me a story.").await?;
+        /// while let Some(event) = answer.next().await {
+        ///     if let StreamEvent::Text(text) = event? {
+        ///         print!("{text}");
+        ///     }
+        /// }
+        /// # assert_eq!(sim.requests()[0].body["stream"], true);
+        /// # Ok(())
+        /// # }
+        /// ```
         pub fn astream(
             &self,
             prompt: impl Into<crate::Prompt>,
@@ -71,6 +111,23 @@ macro_rules! call_methods {
         }
 
         /// Answers any number of prompts, a bounded number of them at a time; see [`Batch`](crate::Batch).
+        ///
+        /// ```
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), antiphon::Error> {
+        /// # let sim = antiphon_sim::for_example();
+        #[doc = concat!("use antiphon::", $names, ";")]
+        ///
+        #[doc = concat!("let llm = ", $new, ";")]
+        $(#[doc = concat!("# ", $hidden)])?
+        /// let questions = (1..=100).map(|number| format!("Is {number} prime?"));
+        /// let mut answers = llm.abatch(questions).max_concurrency(20);
+        /// while let Some(answer) = answers.next().await {
+        ///     println!("{}: {}", answer.index, answer.result?);
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
         pub fn abatch<P>(&self, prompts: P) -> crate::Batch
         where
             P: IntoIterator,
@@ -92,6 +149,17 @@ macro_rules! call_methods {
 
         /// Answers `prompts` and blocks until the result is there, in or outside of a runtime; see
         /// [`blocking`](crate::blocking).
+        ///
+        /// ```
+        /// # let sim = antiphon_sim::for_example();
+        #[doc = concat!("use antiphon::", $names, ";")]
+        ///
+        #[doc = concat!("let llm = ", $new, ";")]
+        $(#[doc = concat!("# ", $hidden)])?
+        /// println!("{}", llm.generate(["Hello, how are you?"])?);
+        /// # assert_eq!(sim.activity().in_flight, 0);
+        /// # Ok::<(), antiphon::Error>(())
+        /// ```
         ///
         /// # Errors
         ///
@@ -159,10 +227,14 @@ macro_rules! call_methods {
 }
 
 /// [`Llm`](crate::Llm) and the methods that go with it, for a class with a `plan(Vec<Prompt>, is_stream: bool)`.
+/// Without more, its examples are those of another class.
 macro_rules! llm_methods {
     ($class:ident) => {
+        llm_methods!($class, "OpenAI", "OpenAI::new()");
+    };
+    ($class:ident, $($example:expr),+) => {
         impl $class {
-            crate::provider::call_methods::call_methods!();
+            crate::provider::call_methods::call_methods!($($example),+);
         }
 
         impl crate::Llm for $class {

@@ -25,13 +25,16 @@ const DEFAULT_MODEL: &str = "gpt-3.5-turbo";
 /// Defaults: temperature 0.7, no token limit, one answer; the model is `gpt-6-luna` (asked not to
 /// reason) at OpenAI, elsewhere `gpt-3.5-turbo`, so set [`model`](Self::model) there.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{ChatOpenAI, Message};
 ///
-/// # async fn run() -> Result<(), antiphon::Error> {
 /// let llm = ChatOpenAI::new().temperature(0.0);
 /// let talk = [Message::system("Answer in French."), Message::user("Good morning!")];
 /// println!("{}", llm.agenerate([talk]).await?);
+/// # assert_eq!(sim.requests()[0].body["messages"][0]["role"], "system");
 /// # Ok(())
 /// # }
 /// ```
@@ -81,7 +84,7 @@ impl ChatOpenAI {
     }
 }
 
-llm_methods!(ChatOpenAI);
+llm_methods!(ChatOpenAI, "ChatOpenAI", "ChatOpenAI::new()");
 
 /// The prompts as conversations; none may be empty.
 pub(super) fn conversations(prompts: Vec<Prompt>) -> Result<Vec<Vec<Message>>, Error> {

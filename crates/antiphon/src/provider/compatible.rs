@@ -87,10 +87,12 @@ impl Server {
 /// Defaults: one answer; no other option is sent unless set, so that the server's own count. A
 /// [`model`](Self::model) has to be set, except for llama.cpp, which has only one.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::OpenAiCompatible;
 ///
 /// let llm = OpenAiCompatible::groq().model("llama-3.3-70b-versatile").temperature(0.5);
+/// # let llm = llm.base_url(format!("{}/v1", sim.base_url()));
 /// println!("{}", llm.generate(["Hello, how are you?"])?);
 /// # Ok::<(), antiphon::Error>(())
 /// ```
@@ -199,4 +201,9 @@ impl OpenAiCompatible {
     }
 }
 
-llm_methods!(OpenAiCompatible);
+llm_methods!(
+    OpenAiCompatible,
+    "OpenAiCompatible",
+    "OpenAiCompatible::vllm().model(\"Qwen/Qwen3-8B\")",
+    "let llm = llm.base_url(format!(\"{}/v1\", sim.base_url()));"
+);

@@ -29,12 +29,15 @@ const FAMILIES: &[(&str, &str)] = &[
 /// `vllm`. Without a provider it is told by the model's name, if it is a well-known one (`gpt-...`, `claude-...`).
 ///
 /// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::init;
 ///
 /// let llm = init("anthropic:claude-haiku-4-5")?;
 /// let same = init("claude-haiku-4-5")?;
 /// let local = init("ollama:llama3.2:latest")?;
 /// assert!(init("somebody:something").is_err());
+/// println!("{}", llm.generate(["Hello, how are you?"])?);
+/// # assert_eq!(sim.requests()[0].body["model"], "claude-haiku-4-5");
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 ///

@@ -29,11 +29,13 @@ const DEFAULT_MODEL: &str = "llama3.2";
 /// Defaults: server `http://127.0.0.1:11434` (or `OLLAMA_HOST`), model `llama3.2`, one answer; other options are not
 /// sent unless set, so that the model's own count.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::Ollama;
 ///
 /// let llm = Ollama::new().model("qwen3").temperature(0.0);
 /// println!("{}", llm.generate(["What is the capital of France?"])?);
+/// # assert_eq!(sim.requests()[0].path, "/api/chat");
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 ///
@@ -170,7 +172,7 @@ impl Ollama {
     }
 }
 
-llm_methods!(Ollama);
+llm_methods!(Ollama, "Ollama", "Ollama::new()");
 
 impl Options {
     fn check(&self) -> Result<(), Error> {

@@ -29,12 +29,15 @@ const DEFAULT_MODEL: &str = "gpt-3.5-turbo-instruct";
 ///
 /// Defaults: temperature 0.7, 256 tokens, one completion.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::OpenAI;
 ///
 /// let llm = OpenAI::new().base_url("http://localhost:8000/v1").model("my-model").n(2);
+/// # let llm = llm.base_url(format!("{}/v1", sim.base_url()));
 /// let response = llm.generate(["Once upon a time", "It was a dark night"])?;
 /// println!("{}", response.generations[1][0].text);
+/// # assert_eq!(sim.requests()[0].body["prompt"][1], "It was a dark night");
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 ///
@@ -107,4 +110,4 @@ impl OpenAI {
     }
 }
 
-llm_methods!(OpenAI);
+llm_methods!(OpenAI, "OpenAI", "OpenAI::new()");

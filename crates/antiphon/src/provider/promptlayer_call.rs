@@ -132,7 +132,7 @@ fn note(generations: Option<&mut Vec<Generation>>, j: usize, id: Value) {
 macro_rules! logged_methods {
     ($class:ident) => {
         impl $class {
-            crate::provider::call_methods::call_methods!();
+            crate::provider::call_methods::call_methods!(stringify!($class), concat!(stringify!($class), "::new()"));
         }
 
         impl crate::Llm for $class {

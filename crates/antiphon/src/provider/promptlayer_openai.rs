@@ -53,12 +53,14 @@ macro_rules! promptlayer_setters {
 ///
 /// A log that cannot be written never makes a call fail: it is a warning on standard error.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::PromptLayerOpenAI;
 ///
 /// let llm = PromptLayerOpenAI::new().pl_tags(["notebook"]).return_pl_id(true);
 /// let response = llm.generate(["Hello, how are you?"])?;
 /// println!("{}", response.generations[0][0].generation_info["pl_request_id"]);
+/// # assert!(response.generations[0][0].generation_info["pl_request_id"].is_u64());
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 ///
@@ -115,7 +117,8 @@ logged_methods!(PromptLayerOpenAI);
 ///
 /// As with [`PromptLayerOpenAI`], a log that cannot be written is a warning on standard error.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::PromptLayerChatOpenAI;
 ///
 /// let llm = PromptLayerChatOpenAI::new().pl_tags(["notebook"]);

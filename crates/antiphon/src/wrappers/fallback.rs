@@ -21,11 +21,15 @@ use crate::stream::LlmStream;
 /// [`LlmOutput::model_name`](crate::LlmOutput::model_name), and `generation_info` has its place as `fallback`, if it was
 /// not the first.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{Anthropic, Fallback, Ollama, OpenAI};
 ///
 /// let llm = Fallback::new(OpenAI::new()).or(Anthropic::new()).or(Ollama::new());
-/// println!("{}", llm.generate(["Hello, how are you?"])?);
+/// # sim.inject(antiphon_sim::Fault::Error(antiphon_sim::ErrorAnswer::insufficient_quota()));
+/// let response = llm.generate(["Hello, how are you?"])?;
+/// println!("{}: {response}", response.llm_output.model_name);
+/// # assert_eq!(response.llm_output.model_name, "claude-haiku-4-5");
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 #[derive(Clone)]
@@ -61,7 +65,7 @@ impl Fallback {
     }
 }
 
-wrapper_methods!(Fallback);
+wrapper_methods!(Fallback, "{Anthropic, Fallback, OpenAI}", "Fallback::new(OpenAI::new()).or(Anthropic::new())");
 
 impl Llm for Fallback {
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {

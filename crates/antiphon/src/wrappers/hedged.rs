@@ -28,7 +28,8 @@ const KNOWN: usize = 20;
 /// [`max_share`](Self::max_share). Calls of different sizes do not compare well: use one value for one kind of call. For
 /// streams the time to the first event counts. An answer of the second call has `hedged` in its `generation_info`.
 ///
-/// ```no_run
+/// ```
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{Hedged, OpenAI};
 ///
 /// let llm = Hedged::new(OpenAI::new()).quantile(0.9).max_share(0.1);
@@ -141,7 +142,7 @@ impl Hedged {
     }
 }
 
-wrapper_methods!(Hedged);
+wrapper_methods!(Hedged, "{Hedged, OpenAI}", "Hedged::new(OpenAI::new())");
 
 impl Llm for Hedged {
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {

@@ -22,13 +22,17 @@ type Flight = BoxFuture<'static, Result<LlmResult, Error>>;
 /// `agenerate_each`, every call goes its own way. The request is dropped when all who share it have gone. Nothing is
 /// kept: a call that comes after the answer asks anew.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), antiphon::Error> {
+/// # let sim = antiphon_sim::for_example();
 /// use antiphon::{OpenAI, SingleFlight};
 ///
-/// # async fn run() -> Result<(), antiphon::Error> {
 /// let llm = SingleFlight::new(OpenAI::new().temperature(0.0));
 /// // One request.
-/// let (one, two) = futures::future::try_join(llm.agenerate(["Hi"]), llm.agenerate(["Hi"])).await?;
+/// let (one, two) = tokio::try_join!(llm.agenerate(["Hi"]), llm.agenerate(["Hi"]))?;
+/// # assert_eq!(sim.requests().len(), 1);
+/// # assert_eq!(one, two);
 /// # Ok(())
 /// # }
 /// ```
@@ -60,7 +64,7 @@ impl SingleFlight {
     }
 }
 
-wrapper_methods!(SingleFlight);
+wrapper_methods!(SingleFlight, "{OpenAI, SingleFlight}", "SingleFlight::new(OpenAI::new().temperature(0.0))");
 
 impl Llm for SingleFlight {
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
