@@ -80,8 +80,10 @@
 //!
 //! # Privacy
 //!
-//! Keys do not appear in `Debug`, in errors or in warnings. Errors hold no prompts: text that a
-//! provider echoes is removed as far as it can be recognised.
+//! Keys do not appear in `Debug`, in errors or in warnings. Neither do prompts: `Debug` of a prompt, a message, a result
+//! or a class's settings shows how long they are, and from errors text that a provider echoes is removed as far as it can
+//! be recognised. Answers are shown by `Debug` of results and events, as whoever prints one wants to see it: log their
+//! [`LlmOutput`] instead, which holds none. Spans and events hold neither.
 
 #![warn(missing_docs)]
 
@@ -93,6 +95,7 @@ mod env_vars;
 mod error;
 mod limits;
 mod llm;
+mod private;
 mod prompt;
 mod provider;
 mod result;

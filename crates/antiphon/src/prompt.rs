@@ -1,8 +1,11 @@
 //! What can be sent: texts and conversations.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::{Value, json};
+
+use crate::private::Length;
 
 /// One item of the list that `agenerate` and `generate` take.
 ///
@@ -15,7 +18,9 @@ use serde_json::{Value, json};
 /// let talk = Prompt::from([Message::system("Be brief."), Message::user("Hi")]);
 /// assert!(matches!(talk, Prompt::Conversation(messages) if messages.len() == 2));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Its `Debug` shows lengths, not texts.
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Prompt {
     /// A text; for chat models, one user message.
@@ -52,7 +57,9 @@ impl Prompt {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Its `Debug` shows how long it is, not what it says.
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {
     /// Who speaks.
@@ -107,6 +114,21 @@ impl Role {
             Self::User => "user",
             Self::Assistant => "assistant",
         }
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(&Length(text)).finish(),
+            Self::Conversation(messages) => f.debug_tuple("Conversation").field(messages).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("role", &self.role).field("content", &Length(&self.content)).finish()
     }
 }
 

@@ -68,9 +68,9 @@ pub struct LlmOutput {
     /// The prompts, in the order given. Not serialized: a result may be stored where its prompts must not.
     #[serde(skip)]
     pub prompts: Vec<Prompt>,
-    /// From the call's start to the end of its last answer, retries and waits for limits included
-    /// (`gen_ai.client.operation.duration`): of the call that answered, where [`Fallback`](crate::Fallback),
-    /// [`Hedged`](crate::Hedged) or [`SingleFlight`](crate::SingleFlight) chose among several. Not serialized.
+    /// What the caller waited: from the call's start to the end of its last answer, with retries, waits for limits, and
+    /// calls that were made before another answered ([`Fallback`](crate::Fallback), [`Hedged`](crate::Hedged)). Not
+    /// serialized.
     #[serde(skip)]
     pub duration: Duration,
 }

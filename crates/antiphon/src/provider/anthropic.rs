@@ -15,6 +15,7 @@ use super::options::{check_model, check_one_for_stream, check_positive, check_ra
 use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
+use crate::private::Private;
 use crate::prompt::{Message, Prompt, Role};
 
 /// The fastest of the current models, and one that still takes `temperature`
@@ -54,7 +55,7 @@ struct Options {
     model: Option<String>,
     max_tokens: u32,
     n: u32,
-    system: Option<String>,
+    system: Option<Private>,
     stop: Vec<String>,
     temperature: Option<f64>,
     top_p: Option<f64>,
@@ -106,7 +107,7 @@ impl Anthropic {
 
     /// Tells the model how to answer. System messages of a conversation follow this text.
     pub fn system(mut self, text: impl Into<String>) -> Self {
-        self.options.system = Some(text.into());
+        self.options.system = Some(Private::from(text));
         self
     }
 

@@ -201,7 +201,7 @@ macro_rules! system_setter {
     ($($field:ident).+) => {
         /// Tells the model how to answer, before each conversation.
         pub fn system(mut self, text: impl Into<String>) -> Self {
-            self.$($field).+.system = Some(text.into());
+            self.$($field).+.system = Some(crate::private::Private::from(text));
             self
         }
     };

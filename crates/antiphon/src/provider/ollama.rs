@@ -15,6 +15,7 @@ use super::options::{check_model, check_one_for_stream, check_positive, check_ra
 use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
+use crate::private::Private;
 use crate::prompt::{Message, Prompt};
 
 /// Small, and there for every machine; any other has to be pulled first all the same.
@@ -50,7 +51,7 @@ pub struct Ollama {
 struct Options {
     model: Option<String>,
     n: Option<u32>,
-    system: Option<String>,
+    system: Option<Private>,
     stop: Vec<String>,
     temperature: Option<f64>,
     max_tokens: Option<u32>,
@@ -90,7 +91,7 @@ impl Ollama {
 
     /// Tells the model how to answer, before each conversation.
     pub fn system(mut self, text: impl Into<String>) -> Self {
-        self.options.system = Some(text.into());
+        self.options.system = Some(Private::from(text));
         self
     }
 

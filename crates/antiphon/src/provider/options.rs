@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::private::Private;
 
 /// Options as the user set them; `None` and empty mean "not sent".
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) n: u32,
     pub(crate) stop: Vec<String>,
     /// What a chat model is told before the conversation.
-    pub(crate) system: Option<String>,
+    pub(crate) system: Option<Private>,
     pub(crate) top_p: Option<f64>,
     pub(crate) frequency_penalty: Option<f64>,
     pub(crate) presence_penalty: Option<f64>,

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::wrapper_methods;
+use super::{Account, wrapper_methods};
 use crate::error::Error;
 use crate::llm::{CallStyle, Llm};
 use crate::prompt::Prompt;
@@ -105,10 +105,13 @@ impl Hedged {
         }
     }
 
-    /// The answer, and whether the second call gave it.
-    async fn race<T>(&self, call: impl Fn() -> BoxFuture<'static, Result<T, Error>>) -> Result<(T, bool), Error> {
-        let start = Instant::now();
-        let mut first = call();
+    /// The answer, and how it came. `first` is the first call, `again` makes the second.
+    async fn race<T>(
+        &self,
+        mut first: BoxFuture<'static, Result<T, Error>>,
+        again: impl Fn() -> BoxFuture<'static, Result<T, Error>>,
+    ) -> Result<(T, Account), Error> {
+        let (begun, start) = (std::time::Instant::now(), Instant::now());
         let patience = self.patience();
         let early = match patience {
             None => Some(first.as_mut().await),
@@ -122,7 +125,7 @@ impl Hedged {
             Some(answer) => answer.map(|answer| (answer, false)),
             None if !self.may_hedge() => first.await.map(|answer| (answer, false)),
             None => {
-                let mut second = call();
+                let mut second = again();
                 tokio::select! {
                     answer = &mut first => match answer {
                         Ok(answer) => Ok((answer, false)),
@@ -135,10 +138,9 @@ impl Hedged {
                 }
             }
         };
-        if outcome.is_ok() {
-            self.remember(start.elapsed());
-        }
-        outcome
+        let (answer, is_hedged) = outcome?;
+        self.remember(start.elapsed());
+        Ok((answer, Account { begun, note: is_hedged.then(|| ("hedged", true.into())) }))
     }
 }
 
@@ -147,24 +149,32 @@ wrapper_methods!(Hedged, "{Hedged, OpenAI}", "Hedged::new(OpenAI::new())");
 impl Llm for Hedged {
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
         let this = self.clone();
+        let first = self.llm.call(prompts.clone(), style);
         async move {
-            let (mut result, is_hedged) = this.race(|| this.llm.call(prompts.clone(), style)).await?;
-            if is_hedged {
-                result.generations.iter_mut().flatten().for_each(|it| it.note("hedged", true));
-            }
-            Ok(result)
+            let (result, account) = this.race(first, || this.llm.call(prompts.clone(), style)).await?;
+            Ok(account.result(result))
         }
         .boxed()
     }
 
     fn call_each(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>> {
         let this = self.clone();
-        async move { Ok(this.race(|| this.llm.call_each(prompts.clone(), style)).await?.0) }.boxed()
+        let first = self.llm.call_each(prompts.clone(), style);
+        async move {
+            let (results, account) = this.race(first, || this.llm.call_each(prompts.clone(), style)).await?;
+            Ok(account.results(results))
+        }
+        .boxed()
     }
 
     fn open_stream(&self, prompt: Prompt, style: CallStyle) -> BoxFuture<'static, Result<LlmStream, Error>> {
         let this = self.clone();
-        async move { Ok(this.race(|| this.llm.open_stream(prompt.clone(), style)).await?.0) }.boxed()
+        let first = self.llm.open_stream(prompt.clone(), style);
+        async move {
+            let (stream, account) = this.race(first, || this.llm.open_stream(prompt.clone(), style)).await?;
+            Ok(account.stream(stream))
+        }
+        .boxed()
     }
 
     fn shared(&self) -> Arc<dyn Llm> {

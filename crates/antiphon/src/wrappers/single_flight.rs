@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::wrapper_methods;
+use super::{Account, wrapper_methods};
 use crate::error::Error;
 use crate::llm::{CallStyle, Llm};
 use crate::prompt::Prompt;
@@ -68,7 +69,16 @@ wrapper_methods!(SingleFlight, "{OpenAI, SingleFlight}", "SingleFlight::new(Open
 
 impl Llm for SingleFlight {
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
-        if self.is_deterministic() { self.flight(prompts, style).boxed() } else { self.llm.call(prompts, style) }
+        if !self.is_deterministic() {
+            return self.llm.call(prompts, style);
+        }
+        let flight = self.flight(prompts, style);
+        async move {
+            // Who joins late waits less.
+            let account = Account { begun: Instant::now(), note: None };
+            Ok(account.result(flight.await?))
+        }
+        .boxed()
     }
 
     fn call_each(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>> {

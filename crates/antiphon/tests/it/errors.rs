@@ -1,6 +1,8 @@
 //! What a failed call says.
 
-use antiphon::{ErrorKind, OpenAI};
+use antiphon::{
+    Anthropic, ChatOpenAI, ErrorKind, Fallback, Message, Ollama, OpenAI, Prompt, PromptResults, StreamEvent,
+};
 
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
@@ -115,4 +117,35 @@ fn clients_do_not_print_keys() {
     for client in clients {
         assert!(!client.contains("hunter2"), "{client}");
     }
+}
+
+#[tokio::test]
+async fn prompts_are_not_printed_by_debug() {
+    const SECRET: &str = "the secret of the old lighthouse";
+    let server = Server::start(|request| Reply::json(&bodies::chat(request)));
+    let talk = vec![Message::system(SECRET), Message::user("Hi")];
+    let chat = ChatOpenAI::new().base_url(server.url()).system(SECRET);
+    let mut result = chat.agenerate([Prompt::from(&talk)]).await.unwrap();
+    let batch = chat.abatch([SECRET]);
+    let printed = [
+        format!("{:?}", Prompt::from(SECRET)),
+        format!("{talk:?}"),
+        format!("{chat:?}"),
+        format!("{:?}", Anthropic::new().system(SECRET)),
+        format!("{:?}", Ollama::new().system(SECRET)),
+        format!("{:?}", Fallback::new(chat.clone())),
+        format!("{batch:?}"),
+        format!("{:?}", result.llm_output),
+        format!("{result:#?}"),
+        format!("{:?}", PromptResults::from(result.clone())),
+        format!("{:?}", StreamEvent::End(result.clone())),
+    ];
+    for text in &printed {
+        assert!(!text.contains("lighthouse"), "{text}");
+    }
+    assert_eq!(printed[0], "Text(32 bytes)");
+    assert_eq!(printed[1], "[Message { role: System, content: 32 bytes }, Message { role: User, content: 2 bytes }]");
+    // Nor are they stored with a result.
+    result.generations.clear();
+    assert!(!serde_json::to_string(&result).unwrap().contains("lighthouse"));
 }

@@ -34,6 +34,7 @@ async fn a_fallback_answers_when_the_first_cannot() {
     sim.inject(failure());
     let result = llm.astream("a").await.unwrap().result().await.unwrap();
     assert_eq!(result.llm_output.model_name, "second");
+    assert_eq!(result.generations[0][0].generation_info["fallback"], 1);
 
     sim.inject(failure());
     sim.inject(Fault::Error(ErrorAnswer::insufficient_quota()));
@@ -58,6 +59,52 @@ async fn only_the_prompts_that_failed_fall_back() {
     assert_eq!(places.filter(|it| *it).count(), 1);
     let models: Vec<_> = sim.requests().iter().map(|it| it.body["model"].as_str().unwrap().to_owned()).collect();
     assert_eq!(models, ["first", "first", "first", "second"]);
+}
+
+/// The caller waits for the first model, too.
+#[tokio::test]
+async fn durations_are_what_the_caller_waited() {
+    let sim = sim().await;
+    let slow = Duration::from_millis(100);
+    let llm = Fallback::new(chat(&sim, "first").first_byte_timeout(slow)).or(chat(&sim, "second"));
+    let failing = || sim.inject(Fault::Stall);
+    failing();
+    let whole = llm.agenerate(["a"]).await.unwrap().llm_output;
+    failing();
+    let each = llm.agenerate_each(["a"]).await.unwrap().llm_output;
+    failing();
+    let streamed = llm.astream("a").await.unwrap().result().await.unwrap().llm_output;
+    for output in [whole, each, streamed] {
+        assert_eq!(output.model_name, "second");
+        assert!(output.duration >= slow, "{output:?}");
+    }
+    // A call that joins another waits for what is left.
+    let sim = Sim::builder().latency(Latency::Constant(slow * 3)).start().await.unwrap();
+    let llm = SingleFlight::new(chat(&sim, "m").temperature(0.0));
+    let late = async {
+        tokio::time::sleep(slow * 2).await;
+        llm.agenerate(["a"]).await
+    };
+    let (first, late) = try_join(llm.agenerate(["a"]), late).await.unwrap();
+    assert_eq!(sim.requests().len(), 1);
+    assert!(first.llm_output.duration >= slow * 3 && late.llm_output.duration < slow * 2);
+}
+
+#[tokio::test]
+async fn hedged_streams_and_partial_answers_say_so() {
+    let sim = sim().await;
+    let llm = Hedged::new(chat(&sim, "m")).max_share(1.0).quantile(1.0);
+    sim.inject(Fault::Delay(Duration::from_millis(100)));
+    for _ in 0..20 {
+        llm.agenerate(["a"]).await.unwrap();
+    }
+    sim.inject(Fault::Stall);
+    let streamed = llm.astream("a").await.unwrap().result().await.unwrap();
+    assert_eq!(streamed.generations[0][0].generation_info["hedged"], true);
+    assert!(streamed.llm_output.duration >= Duration::from_millis(100), "{streamed:?}");
+    sim.inject(Fault::Stall);
+    let each = llm.agenerate_each(["a"]).await.unwrap();
+    assert_eq!(each.results[0].generations[0].generation_info["hedged"], true);
 }
 
 #[tokio::test]
