@@ -56,6 +56,11 @@ pub(crate) fn tidy() -> anyhow::Result<()> {
         if !is_test && text.lines().count() > MAX_LINES {
             faults.push(format!("{name} has more than {MAX_LINES} lines"));
         }
+        // Everyone can run those of the clients: the simulator answers.
+        let runs = ["crates/antiphon/src", "crates/antiphon-sim/src"].iter().any(|folder| name.starts_with(folder));
+        if runs && ["```no_run", "```ignore", "```compile_fail"].iter().any(|fence| text.contains(fence)) {
+            faults.push(format!("{name} has an example that does not run"));
+        }
         let documented_by_parent = name.ends_with("antiphon-cell/src/prelude.rs");
         if !text.starts_with("//!") && !documented_by_parent {
             faults.push(format!("{name} does not begin with what it is for (`//!`)"));
