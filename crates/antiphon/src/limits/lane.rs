@@ -37,8 +37,8 @@ struct State {
     next_ticket: u64,
     next_admission: u64,
     paused_until: Option<Instant>,
-    /// Calls that may be under way, for a while after a pause.
-    ramp: Option<usize>,
+    /// For a while after a pause.
+    ramp: Option<Ramp>,
     in_flight: usize,
     tokens_in_flight: u64,
     set: SetLimits,
@@ -48,6 +48,16 @@ struct State {
     reported_tokens: Option<Bucket>,
     retries: f64,
     retries_at: Instant,
+}
+
+/// How many may be under way of those that were let through since a pause. Those from before, such as streams that take
+/// long, hold up nobody.
+#[derive(Debug, Clone, Copy)]
+struct Ramp {
+    limit: usize,
+    in_flight: usize,
+    /// The first admission that counts.
+    since: u64,
 }
 
 impl Default for State {
@@ -120,7 +130,7 @@ impl State {
         if self.waiting.first_key_value().is_some_and(|(first, _)| *first < ticket) {
             return Turn::Later;
         }
-        if self.ramp.is_some_and(|ramp| self.in_flight >= ramp) {
+        if self.ramp.is_some_and(|ramp| ramp.in_flight >= ramp.limit) {
             return Turn::Later;
         }
         #[expect(clippy::cast_precision_loss, reason = "no call has so many tokens")]
@@ -141,6 +151,9 @@ impl State {
         self.next_admission += 1;
         self.in_flight += 1;
         self.tokens_in_flight += tokens;
+        if let Some(ramp) = &mut self.ramp {
+            ramp.in_flight += 1;
+        }
         self.requests.spend(now, 1, admission);
         self.tokens.spend(now, tokens, admission);
         if let Some(bucket) = &mut self.reported_requests {
@@ -211,7 +224,7 @@ impl Lane {
         let mut state = self.state();
         let until = Instant::now() + wait;
         state.paused_until = state.paused_until.max(Some(until));
-        state.ramp = Some(1);
+        state.ramp = Some(Ramp { limit: 1, in_flight: 0, since: state.next_admission });
     }
 
     /// Whether one more retry is within the budget; counts it if so.
@@ -298,7 +311,8 @@ impl Admission {
     /// The provider takes requests: after a pause, more of them.
     pub(crate) fn succeed(&self) {
         let mut state = self.lane.state();
-        state.ramp = state.ramp.map(|ramp| ramp.saturating_mul(2)).filter(|ramp| *ramp < UNLIMITED);
+        let wider = |ramp: Ramp| Ramp { limit: ramp.limit.saturating_mul(2), ..ramp };
+        state.ramp = state.ramp.map(wider).filter(|ramp| ramp.limit < UNLIMITED);
         state.wake_first();
     }
 }
@@ -308,6 +322,9 @@ impl Drop for Admission {
         let mut state = self.lane.state();
         state.in_flight -= 1;
         state.tokens_in_flight -= self.tokens;
+        if let Some(ramp) = state.ramp.as_mut().filter(|ramp| self.number >= ramp.since) {
+            ramp.in_flight -= 1;
+        }
         state.wake_first();
     }
 }

@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::error::ApiError;
+use crate::retry::{self, RetryPolicy};
 
 const DAY: Duration = Duration::from_hours(24);
 /// A day less what the last, incomplete minutes may lack.
@@ -190,6 +192,66 @@ async fn one_429_pauses_all_and_one_call_tries_first() {
     assert_eq!((at(9), at(10)), (0, 1));
     assert!((2..=4).contains(&at(11)), "{admitted:?}");
     assert!(admitted.last().unwrap().0 < 20, "{admitted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_from_before_a_pause_hold_up_nobody() {
+    let lane = Arc::<Lane>::default();
+    let long_stream = lane.ticket().admission(0, PATIENCE).await.unwrap();
+    lane.pause(Duration::from_secs(10));
+    let start = Instant::now();
+    let next = lane.ticket().admission(0, PATIENCE).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(11), "{:?}", start.elapsed());
+    // It is the one that goes first: another waits for it.
+    let ticket = lane.ticket();
+    assert!(tokio::time::timeout(Duration::from_mins(1), ticket.admission(0, PATIENCE)).await.is_err());
+    drop(long_stream);
+    assert!(tokio::time::timeout(Duration::from_mins(1), ticket.admission(0, PATIENCE)).await.is_err());
+    next.succeed();
+    ticket.admission(0, PATIENCE).await.unwrap();
+}
+
+/// Every tenth request fails, some of them with a 429; retries count against the limit like any other request.
+#[tokio::test(start_paused = true)]
+async fn a_day_of_retries() {
+    const LIMIT: u32 = 20;
+    let lane = lane(Some(LIMIT), None);
+    let calls = u64::from(LIMIT) * 60 * 24 * 9 / 10;
+    let policy = RetryPolicy { max_retries: 9, longest_retry_after: PATIENCE, random: || 0.5 };
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let mut running = JoinSet::new();
+    for number in 0..calls {
+        let (lane, requests, answered) = (Arc::clone(&lane), Arc::clone(&requests), Arc::clone(&answered));
+        running.spawn(async move {
+            let attempt = || {
+                let count = {
+                    let mut requests = requests.lock().unwrap();
+                    requests.push((Instant::now(), 1));
+                    requests.len()
+                };
+                async move {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    let status = if count % 50 == 0 { 429 } else { 503 };
+                    let retry_after = (status == 429).then_some(Duration::from_millis(500));
+                    let error = ApiError { status, retry_after, ..ApiError::default() };
+                    if count % 10 == 0 { Err(Error::api(error)) } else { Ok(()) }
+                }
+            };
+            retry::run(policy, &lane, 0, attempt).await.unwrap();
+            answered.lock().unwrap().push(number);
+        });
+        // They come in this order.
+        tokio::task::yield_now().await;
+    }
+    running.join_all().await;
+    let requests = requests.lock().unwrap();
+    check_use(&requests, u64::from(LIMIT));
+    assert!(requests.last().unwrap().0 - requests[0].0 > NEARLY_A_DAY);
+    // In order, but for those that had to ask again.
+    let answered = answered.lock().unwrap();
+    let late = answered.iter().enumerate().filter(|(place, number)| (*place as u64).abs_diff(**number) > 20).count();
+    assert_eq!((answered.len() as u64, late), (calls, 0));
 }
 
 #[tokio::test(start_paused = true)]
