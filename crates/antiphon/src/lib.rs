@@ -90,6 +90,8 @@
 mod batch;
 pub mod blocking;
 mod callbacks;
+#[cfg(test)]
+mod cancel_tests;
 pub mod connections;
 mod env_vars;
 mod error;
