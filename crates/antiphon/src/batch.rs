@@ -28,7 +28,8 @@ const MAX_CONCURRENCY: usize = 100;
 ///
 /// It is a stream. Each prompt is a call of its own on a task of its own, so calls go on while the reader does something
 /// else; at most [`max_concurrency`](Self::max_concurrency) are running or waiting to be read, so that a slow reader
-/// bounds what is sent and kept. Nothing starts before it is polled. Dropping it drops the calls that run.
+/// bounds what is sent and kept. Nothing starts before it is polled. Dropping it drops the calls that run. Errors are in
+/// its items.
 ///
 /// ```
 /// # #[tokio::main]

@@ -11,7 +11,8 @@ use crate::result::LlmResult;
 /// What is told while calls run; set with `callback` on any class, as often as wanted.
 ///
 /// The methods run on the task of the call, between two polls of it: they must not block, and a panic in one is a
-/// panic of the call. A call that is dropped ends without a word. Prompts and answers are handed over as they are, so
+/// panic of the call. A call that is dropped ends without a word. Models made of models ([`Fallback`](crate::Fallback) and
+/// its like) have no callbacks; those of the models they ask are told of each call. Prompts and answers are handed over as they are, so
 /// keep them out of logs that others read.
 ///
 /// ```

@@ -138,7 +138,8 @@ impl Options {
         self
     }
 
-    /// Reaches all servers but those on this machine through this proxy, whatever the environment says.
+    /// Reaches all servers but those on this machine through this proxy, an `http://` or `https://` URL that may hold a
+    /// user and a password, whatever the environment says.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::Url(UrlText::new(url));
         self
@@ -167,7 +168,7 @@ impl Options {
     }
 }
 
-/// Applies `options` to connections that are opened from now on.
+/// Applies `options` to connections that are opened from now on. A proxy that is none shows in the calls.
 pub fn configure(options: Options) {
     *OPTIONS.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
 }

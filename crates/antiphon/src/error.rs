@@ -123,7 +123,7 @@ impl Error {
         self.answer()?.retry_after
     }
 
-    /// The provider: `openai`, `anthropic` or `promptlayer`.
+    /// The provider, by OpenTelemetry's name: `openai`, `anthropic`, `ollama`, `groq` and so on.
     pub fn provider(&self) -> Option<&str> {
         self.inner.provider.map(Provider::as_str)
     }

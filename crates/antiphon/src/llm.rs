@@ -18,6 +18,9 @@ use crate::stream::LlmStream;
 /// class. The convenient methods (`agenerate` with any list of prompts, `astream`, `abatch`, and their blocking twins)
 /// are inherent on each class and on `dyn Llm`.
 ///
+/// Dropping one of its futures, or a stream, drops the requests and closes or resets their connections. Errors are those
+/// of the convenient methods.
+///
 /// ```
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), antiphon::Error> {

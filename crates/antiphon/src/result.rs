@@ -30,7 +30,7 @@ use crate::prompt::Prompt;
 #[non_exhaustive]
 pub struct LlmResult {
     /// Completions: the outer index is the prompt's, in the order given; the inner one counts the
-    /// `n` completions of that prompt.
+    /// `n` completions of that prompt. A server that does not know `n` gives one.
     pub generations: Vec<Vec<Generation>>,
     /// What is known of the call as a whole.
     pub llm_output: LlmOutput,
@@ -82,7 +82,7 @@ impl PartialEq for LlmOutput {
     }
 }
 
-/// Numbers of tokens, in OpenTelemetry's words. Zero where the server reports none.
+/// Numbers of tokens, in [OpenTelemetry's words](https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/). Zero where the server reports none.
 ///
 /// ```
 /// # #[tokio::main]

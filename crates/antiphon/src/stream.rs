@@ -116,7 +116,7 @@ impl LlmStream {
         texts.boxed()
     }
 
-    /// The whole answer, once it is there.
+    /// The whole answer, once it is there. Dropping the future drops the stream.
     ///
     /// # Errors
     ///

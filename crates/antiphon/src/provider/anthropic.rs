@@ -11,7 +11,7 @@ use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::connection_setters;
-use super::options::{check_model, check_one_for_stream, check_positive, check_range};
+use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
@@ -99,7 +99,7 @@ impl Anthropic {
         self
     }
 
-    /// Asks for this many answers to each prompt, each in a request of its own. Default: 1.
+    /// Asks for this many answers to each prompt, each in a request of its own; at most 1,000. Default: 1.
     pub fn n(mut self, answers: u32) -> Self {
         self.options.n = answers;
         self
@@ -170,7 +170,7 @@ impl Options {
         check_range("temperature", self.temperature, 0.0..=1.0)?;
         check_range("top_p", self.top_p, 0.0..=1.0)?;
         check_positive("max_tokens", Some(self.max_tokens))?;
-        check_positive("n", Some(self.n))
+        check_answers(Some(self.n))
     }
 
     fn to_wire(&self, index: usize, messages: &[Message]) -> Result<Body, Error> {

@@ -79,6 +79,11 @@ impl Wire for Completions {
         if choices.len() != prompts * per_prompt {
             return Err(format!("has {} choices, not {prompts} x {n}", choices.len()));
         }
+        // A field that is missing is forgiven, one that is something else is not.
+        let is_choice = |it: &Value| it.is_object() && (it["text"].is_string() || it["text"].is_null());
+        if !choices.iter().all(|choice| is_choice(choice)) {
+            return Err("has a choice that is none".to_owned());
+        }
         let generation = |choice: &&Value| {
             let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
             generation.note("finish_reason", choice["finish_reason"].clone());

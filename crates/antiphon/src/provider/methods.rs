@@ -22,15 +22,20 @@ macro_rules! connection_setters {
         /// Sends a request up to this many times again if that may help: after a broken connection, a timeout, or the
         /// statuses 408, 409, 429 and 5xx, unless the provider says otherwise (`x-should-retry`); never when the account
         /// has no credit left. It waits as long as the provider asks (`retry-after-ms`, `Retry-After`), or half a second,
-        /// doubled each time up to 8 seconds, less up to a quarter by chance. A 429 holds back all calls to the same
-        /// server with the same key and model. Default: 2.
+        /// doubled each time up to 8 seconds, less up to a quarter by chance. If the provider asks for more than two
+        /// minutes (Anthropic: one), the call fails at once. Default: 2.
+        ///
+        /// A 429 holds back all calls of the process to the same server with the same key and model. Of other retries
+        /// these calls together may make a hundred, and one more for every five calls and with every second: a provider
+        /// that is down is not asked three times as often.
         pub fn max_retries(mut self, retries: u32) -> Self {
             self.$($field).+.max_retries = retries;
             self
         }
 
-        /// Gives an attempt this long: from its start, connecting included, to the last byte of its answer. A retry is
-        /// a new attempt. Default: 600 seconds, or an hour for a stream.
+        /// Gives an attempt this long: from its start, connecting and waiting for a connection included, to the last byte
+        /// of its answer. A retry is a new attempt; waits before it, and for rate limits, do not count. Default: 600
+        /// seconds, or an hour for a stream.
         pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
             self.$($field).+.timeout = Some(timeout);
             self
@@ -67,11 +72,16 @@ macro_rules! connection_setters {
         }
 
         /// Opens up to `connections` connections to the server, so that the first calls need not; over HTTP/2 one is
-        /// enough for any number. They are closed again when nothing uses them for a while.
+        /// enough for any number. They are closed again when nothing uses them for a while; for an example see
+        /// [`connections`](crate::connections).
         ///
         /// # Errors
         ///
         /// As [`agenerate`](Self::agenerate), before the first request.
+        ///
+        /// # Cancel safety
+        ///
+        /// Connections that are open when the future is dropped stay open.
         pub fn warm_up(
             &self,
             connections: usize,
@@ -80,8 +90,8 @@ macro_rules! connection_setters {
         }
 
         /// Sends at most this many requests in any 60 seconds, together with all other calls of this process to the same
-        /// server with the same key and model. Calls beyond it wait, first come, first served. Default: no limit but
-        /// what the provider reports in its rate limit headers.
+        /// server with the same key and model, of which the last that sets a limit sets it for all. Calls beyond it wait,
+        /// first come, first served. Default: no limit but what the provider reports in its rate limit headers.
         pub fn requests_per_minute(mut self, requests: u32) -> Self {
             self.$($field).+.set_limits.requests_per_minute = Some(requests);
             self

@@ -11,7 +11,7 @@ use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::connection_setters;
-use super::options::{check_model, check_one_for_stream, check_positive, check_range};
+use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
@@ -83,7 +83,7 @@ impl Ollama {
         self
     }
 
-    /// Asks for this many answers to each prompt, each in a request of its own. Default: 1.
+    /// Asks for this many answers to each prompt, each in a request of its own; at most 1,000. Default: 1.
     pub fn n(mut self, answers: u32) -> Self {
         self.options.n = Some(answers);
         self
@@ -182,7 +182,7 @@ impl Options {
         check_range("top_p", self.top_p, 0.0..=1.0)?;
         check_positive("max_tokens", self.max_tokens)?;
         check_positive("num_ctx", self.num_ctx)?;
-        check_positive("n", self.n)
+        check_answers(self.n)
     }
 
     fn to_wire(&self, model: &str, messages: &[Message]) -> Body {

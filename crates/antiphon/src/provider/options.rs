@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::private::Private;
 
+/// Answers to a prompt that are a request each.
+const MOST_ANSWERS: u32 = 1_000;
+
 /// Options as the user set them; `None` and empty mean "not sent".
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -110,6 +113,16 @@ pub(crate) fn check_model(model: Option<&str>) -> Result<(), Error> {
         return Err(Error::invalid_setting("model", "must not be empty"));
     }
     Ok(())
+}
+
+/// For models that take a request for each answer: more are a mistake, and would fill the memory.
+pub(crate) fn check_answers(n: Option<u32>) -> Result<(), Error> {
+    match n {
+        Some(n) if n > MOST_ANSWERS => {
+            Err(Error::invalid_setting("n", format!("must be at most {MOST_ANSWERS}, not {n}")))
+        }
+        _ => check_positive("n", n),
+    }
 }
 
 /// NaN is in no range.

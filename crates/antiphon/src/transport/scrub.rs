@@ -8,13 +8,16 @@ use crate::secret::Secret;
 /// nobody anything.
 const SHORTEST_PROMPT: usize = 12;
 
+/// Shorter keys are placeholders (`EMPTY`, `ollama`) or a header's `1`, which an error may well have to name.
+const SHORTEST_KEY: usize = 7;
+
 /// Fields that are no secret and that errors are about.
 const NAMES: &[&str] = &["model", "model_name", "reasoning_effort", "role"];
 
 /// Replaces the keys in use, anything that looks like one, and the texts that were sent.
 pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
     for secret in secrets {
-        if !secret.expose().is_empty() {
+        if secret.expose().len() >= SHORTEST_KEY {
             replace(text, secret.expose(), "[key]");
         }
     }
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let secrets = [Secret::new("topsecret"), Secret::new("")];
+        let secrets = [Secret::new("topsecret"), Secret::new(""), Secret::new("ollama")];
         let sent = json!({
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],
@@ -90,6 +93,7 @@ mod tests {
         check("cannot read 'tell me everything'", "cannot read '[prompt]'");
         check(r"got line one\nline two here", "got [prompt] here");
         check("what is my password, This", "[prompt], This");
+        check("try `ollama pull`", "try `ollama pull`");
         check("be a friendly parrot", "[prompt]");
         check("no some-long-model-name here", "no some-long-model-name here");
     }

@@ -26,7 +26,8 @@ const KNOWN: usize = 20;
 ///
 /// A dropped call may be billed all the same, so that at most one call in twenty is hedged; see
 /// [`max_share`](Self::max_share). Calls of different sizes do not compare well: use one value for one kind of call. For
-/// streams the time to the first event counts. An answer of the second call has `hedged` in its `generation_info`.
+/// streams the time to the first event counts. Waits for rate limits count, too: set those so that calls need not wait.
+/// An answer of the second call has `hedged` in its `generation_info`.
 ///
 /// ```
 /// # let sim = antiphon_sim::for_example();
@@ -59,7 +60,8 @@ impl Hedged {
 
     /// Which share of calls counts as fast enough, from 0 to 1: those that take longer are hedged. Default: 0.95.
     pub fn quantile(mut self, quantile: f64) -> Self {
-        self.quantile = quantile.clamp(0.0, 1.0);
+        // NaN must not hedge every call.
+        self.quantile = if quantile.is_nan() { 1.0 } else { quantile.clamp(0.0, 1.0) };
         self
     }
 

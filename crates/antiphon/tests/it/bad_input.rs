@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use antiphon::{Anthropic, ChatOpenAI, Error, ErrorKind, LlmResult, Message, OpenAI, Prompt};
+use antiphon::{
+    Anthropic, ChatOpenAI, Error, ErrorKind, Fallback, Hedged, Llm, LlmResult, Message, Ollama, OpenAI,
+    OpenAiCompatible, Prompt, PromptLayerChatOpenAI, PromptLayerOpenAI, PromptResults, SingleFlight,
+};
 
 use crate::support::{Reply, Server, bodies};
 
@@ -41,9 +44,45 @@ fn anthropics_settings_out_of_range() {
     let local = || Anthropic::new().base_url("http://127.0.0.1:9").api_key("k");
     check(local().temperature(1.1).generate(["a"]), "`temperature` must be between 0 and 1, not 1.1");
     check(local().n(0).generate(["a"]), "`n` must be at least 1");
+    check(local().n(u32::MAX).generate(["a"]), "`n` must be at most 1000, not 4294967295");
     check(local().max_tokens(0).generate(["a"]), "`max_tokens` must be at least 1");
     check(local().api_key("k\n").generate(["a"]), BROKEN_KEY);
     check(local().generate([[Message::user("a")], [Message::system("s")]]), "prompt 1 has system messages only");
+}
+
+#[test]
+fn ollamas_settings_out_of_range() {
+    let local = || Ollama::new().base_url("http://127.0.0.1:9");
+    check(local().temperature(-0.1).generate(["a"]), "`temperature` must be between 0 and 2, not -0.1");
+    check(local().top_p(1.1).generate(["a"]), "`top_p` must be between 0 and 1, not 1.1");
+    check(local().n(0).generate(["a"]), "`n` must be at least 1");
+    check(local().n(1_001).generate(["a"]), "`n` must be at most 1000, not 1001");
+    check(local().max_tokens(0).generate(["a"]), "`max_tokens` must be at least 1");
+    check(local().num_ctx(0).generate(["a"]), "`num_ctx` must be at least 1");
+    check(local().model("").generate(["a"]), "`model` must not be empty");
+    check(local().api_key("k\n").generate(["a"]), BROKEN_KEY);
+    let no_scheme = "`base_url` has no scheme: write http:// or https:// before localhost:11434";
+    check(local().base_url("localhost:11434").generate(["a"]), no_scheme);
+}
+
+/// As one call of it says, so do all others.
+#[test]
+fn every_kind_of_call_refuses_the_same() {
+    let expected = "`n` must be at least 1";
+    let models: [Box<dyn Llm>; 4] = [
+        Box::new(local().n(0)),
+        Box::new(Fallback::new(local().n(0)).or(local())),
+        Box::new(Hedged::new(local().n(0))),
+        Box::new(SingleFlight::new(local().temperature(0.0).n(0))),
+    ];
+    for llm in models {
+        check(llm.generate(["a"]), expected);
+        check(llm.generate_each(["a"]).map(|_| unreachable!()), expected);
+        check(llm.stream("a").map(|_| unreachable!()), expected);
+        check(llm.batch(["a"]).next().unwrap().result, expected);
+        // Without prompts, too: it is the settings that are wrong.
+        check(llm.generate(Vec::<String>::new()), expected);
+    }
 }
 
 const BROKEN_KEY: &str = "`api_key` holds a line break or another character that cannot be sent; \
@@ -83,8 +122,15 @@ fn no_prompts_no_request() {
         OpenAI::new().model("m").generate(none()),
         ChatOpenAI::new().model("m").generate(none()),
         Anthropic::new().model("m").generate(none()),
-        antiphon::PromptLayerOpenAI::new().model("m").generate(none()),
-        antiphon::PromptLayerChatOpenAI::new().model("m").generate(none()),
+        Ollama::new().model("m").generate(none()),
+        OpenAiCompatible::groq().model("m").generate(none()),
+        PromptLayerOpenAI::new().model("m").generate(none()),
+        PromptLayerChatOpenAI::new().model("m").generate(none()),
+        Fallback::new(OpenAI::new().model("m")).or(Ollama::new()).generate(none()),
+        Hedged::new(OpenAI::new().model("m")).generate(none()),
+        SingleFlight::new(OpenAI::new().model("m").temperature(0.0)).generate(none()),
+        OpenAI::new().model("m").generate_each(none()).and_then(PromptResults::into_result),
+        Fallback::new(OpenAI::new().model("m")).generate_each(none()).and_then(PromptResults::into_result),
     ] {
         let result = result.unwrap();
         assert_eq!(result.generations, Vec::<Vec<_>>::new());
@@ -99,4 +145,56 @@ fn empty_prompts_and_missing_keys_are_the_servers_business() {
     let llm = OpenAI::new().base_url(server.url()).api_key("").model("m");
     assert_eq!(llm.generate([""]).unwrap().generations[0][0].text, " 0");
     assert_eq!(server.only_request().body["prompt"], "");
+}
+
+/// Whatever a server makes up: no panic, no retry, and an error that says so, or as much of an answer as there is.
+#[tokio::test]
+async fn answers_that_lie_about_their_shape() {
+    let bodies = [
+        "7",
+        "null",
+        "[]",
+        "\"text\"",
+        "{}",
+        r#"{"choices":{},"content":{},"message":[]}"#,
+        r#"{"choices":[],"content":"text","message":"text"}"#,
+        r#"{"choices":[7],"content":[7],"message":{},"usage":[]}"#,
+        r#"{"choices":[{"text":7,"message":7,"index":-1}],"content":[{"type":"text","text":7}],"message":{"content":7}}"#,
+        r#"{"choices":[{"index":18446744073709551615}],"usage":{"prompt_tokens":-1,"total_tokens":"x"},"model":7}"#,
+        r#"{"error":7}"#,
+        r#"{"error":{"code":99999999999,"message":7,"type":[]}}"#,
+        r#"{"choices":"#,
+    ];
+    for body in bodies {
+        let server = Server::start(move |_| Reply::status(200, body).header("content-type", "application/json"));
+        let url = server.url();
+        let models = |retries: u32| -> [Box<dyn Llm>; 4] {
+            [
+                Box::new(OpenAI::new().base_url(&url).model("m").max_retries(retries)),
+                Box::new(ChatOpenAI::new().base_url(&url).model("m").max_retries(retries)),
+                Box::new(Anthropic::new().base_url(&url).model("m").max_retries(retries)),
+                Box::new(Ollama::new().base_url(&url).model("m").max_retries(retries)),
+            ]
+        };
+        for llm in models(5) {
+            match llm.agenerate(["a"]).await {
+                // The shape is right, but for details.
+                Ok(result) => {
+                    assert_eq!(result.generations[0][0].text, "", "{body}");
+                    let parts = [r#""content":["#, r#""message":{"#, r#"{"index":1"#];
+                    assert!(parts.iter().any(|part| body.contains(part)), "{body}: {result:?}");
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{body}: {error}"),
+            }
+        }
+        assert_eq!(server.requests().len(), 4, "{body}");
+        for llm in models(0) {
+            if let Err(error) = async { llm.astream("a").await?.result().await }.await {
+                // A line with an error is one, whatever it says.
+                let is_error = body.contains("error") && error.kind() == ErrorKind::Server;
+                let is_of_shape = error.kind() == ErrorKind::UnexpectedResponse || error.is_truncated();
+                assert!(is_of_shape || is_error, "{body}: {error}");
+            }
+        }
+    }
 }

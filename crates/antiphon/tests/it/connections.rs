@@ -136,7 +136,7 @@ fn a_thousand_dropped_calls_leave_nothing_behind() {
         sim.wait_until(|activity| activity.open_connections == 1).await;
         // The last tasks are ending.
         let patience = Instant::now();
-        while count() != before {
+        while count().0 > before.0 || count().1 > before.1 {
             assert!(patience.elapsed() < PATIENCE, "{:?}, not {before:?}", count());
             tokio::task::yield_now().await;
         }
