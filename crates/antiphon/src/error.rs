@@ -65,7 +65,22 @@ struct Inner {
 }
 
 impl Error {
-    fn new(kind: Kind) -> Self {
+    /// An error of a model of one's own, for implementations of [`Llm`](crate::Llm) and for tests of programs. It says
+    /// what `error` says, and may be worth a retry if errors of its kind usually are.
+    ///
+    /// ```
+    /// use antiphon::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Server, "the model is being loaded");
+    /// assert_eq!(error.to_string(), "the model is being loaded");
+    /// assert!(error.is_retryable());
+    /// ```
+    pub fn new(kind: ErrorKind, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::of(Kind::Own { kind, text: error.to_string() }).with_source(error)
+    }
+
+    fn of(kind: Kind) -> Self {
         let inner = Inner { kind, provider: None, model: None, retries: 0, source: None };
         Self { inner: Arc::new(inner) }
     }
@@ -165,6 +180,9 @@ impl Error {
         match &self.inner.kind {
             Kind::Connect { .. } | Kind::Timeout { .. } | Kind::Broken { .. } | Kind::Truncated { .. } => true,
             Kind::Api(api) => api.is_retryable(),
+            Kind::Own { kind, .. } => {
+                matches!(kind, ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Server)
+            }
             _ => false,
         }
     }
@@ -180,37 +198,37 @@ impl Error {
 
     /// A setting the wire should never see. `setting` is how the user spells it.
     pub(crate) fn invalid_setting(setting: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidSetting { setting: setting.into(), problem: problem.into() })
+        Self::of(Kind::InvalidSetting { setting: setting.into(), problem: problem.into() })
     }
 
     pub(crate) fn invalid_prompt(index: usize, problem: &'static str) -> Self {
-        Self::new(Kind::InvalidPrompt { index, problem })
+        Self::of(Kind::InvalidPrompt { index, problem })
     }
 
     pub(crate) fn missing_key(provider: Provider) -> Self {
-        Self::new(Kind::MissingKey { provider }).with_provider(provider)
+        Self::of(Kind::MissingKey { provider }).with_provider(provider)
     }
 
     pub(crate) fn api(error: ApiError) -> Self {
-        Self::new(Kind::Api(error))
+        Self::of(Kind::Api(error))
     }
 
     pub(crate) fn unexpected_body(status: u16, problem: impl Into<String>, request_id: Option<String>) -> Self {
-        Self::new(Kind::UnexpectedBody { status, problem: problem.into(), request_id })
+        Self::of(Kind::UnexpectedBody { status, problem: problem.into(), request_id })
     }
 
     /// A stream of `host` that stopped before its end marker.
     pub(crate) fn truncated(host: String) -> Self {
-        Self::new(Kind::Truncated { host })
+        Self::of(Kind::Truncated { host })
     }
 
     pub(crate) fn interrupted() -> Self {
-        Self::new(Kind::Interrupted)
+        Self::of(Kind::Interrupted)
     }
 
     pub(crate) fn no_runtime(source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        Self::new(Kind::NoRuntime { reason: source.to_string() }).with_source(source)
+        Self::of(Kind::NoRuntime { reason: source.to_string() }).with_source(source)
     }
 
     fn with_source(mut self, source: impl Into<BoxError>) -> Self {

@@ -41,7 +41,7 @@ use crate::stream::LlmStream;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use antiphon::{CallStyle, Error, Generation, Llm, LlmOutput, LlmResult, LlmStream, Prompt, PromptResults, StreamEvent};
+/// use antiphon::{CallStyle, Error, ErrorKind, Generation, Llm, LlmOutput, LlmResult, LlmStream, Prompt, PromptResults, StreamEvent};
 /// use futures::future::{BoxFuture, FutureExt, ready};
 /// use futures::stream;
 ///
@@ -52,10 +52,11 @@ use crate::stream::LlmStream;
 /// impl Llm for Echo {
 ///     fn call(&self, prompts: Vec<Prompt>, _: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
 ///         let answers = prompts.iter().map(|prompt| match prompt {
-///             Prompt::Text(text) => vec![Generation::new(text)],
-///             _ => Vec::new(),
+///             Prompt::Text(text) => Ok(vec![Generation::new(text)]),
+///             _ => Err(Error::new(ErrorKind::InvalidInput, "an echo answers texts")),
 ///         });
-///         ready(Ok(LlmResult::new(answers.collect(), LlmOutput::default()))).boxed()
+///         let answers: Result<_, _> = answers.collect();
+///         ready(answers.map(|answers| LlmResult::new(answers, LlmOutput::default()))).boxed()
 ///     }
 ///
 ///     fn call_each(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>> {

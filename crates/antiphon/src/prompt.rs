@@ -84,7 +84,8 @@ impl Message {
         Self::new(Role::Assistant, content)
     }
 
-    fn new(role: Role, content: impl Into<String>) -> Self {
+    /// Something that `role` said.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into() }
     }
 

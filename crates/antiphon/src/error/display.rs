@@ -39,6 +39,9 @@ impl fmt::Display for Error {
 impl Error {
     /// What the reader can do, if that is not plain from the rest of the line.
     fn advice(&self) -> Option<String> {
+        if matches!(self.inner.kind, Kind::Own { .. }) {
+            return None;
+        }
         let wait = self.retry_after();
         match self.kind() {
             ErrorKind::Authentication => {

@@ -92,6 +92,9 @@ pub(crate) enum Kind {
     Interrupted,
     #[error("cannot start a runtime ({reason})")]
     NoRuntime { reason: String },
+    /// Of a model that is not of this crate.
+    #[error("{text}")]
+    Own { kind: ErrorKind, text: String },
 }
 
 impl Kind {
@@ -105,6 +108,7 @@ impl Kind {
             Self::UnexpectedBody { .. } => ErrorKind::UnexpectedResponse,
             Self::Interrupted => ErrorKind::Interrupted,
             Self::NoRuntime { .. } => ErrorKind::Runtime,
+            Self::Own { kind, .. } => *kind,
         }
     }
 }

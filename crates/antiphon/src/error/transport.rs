@@ -11,18 +11,18 @@ impl Error {
     /// No connection. `host` is all of the URL that is kept.
     pub(crate) fn connect(host: String, error: impl Into<BoxError>) -> Self {
         let error = error.into();
-        Self::new(Kind::Connect { host, reason: reason(&*error) }).with_source(error)
+        Self::of(Kind::Connect { host, reason: reason(&*error) }).with_source(error)
     }
 
     /// A connection that broke before the answer was complete.
     pub(crate) fn broken(host: String, phase: Phase, error: impl Into<BoxError>) -> Self {
         let error = error.into();
-        Self::new(Kind::Broken { host, reason: reason(&*error), phase }).with_source(error)
+        Self::of(Kind::Broken { host, reason: reason(&*error), phase }).with_source(error)
     }
 
     /// An attempt that was given up after `limit`.
     pub(crate) fn timeout(host: String, limit: Duration, phase: Phase) -> Self {
-        Self::new(Kind::Timeout { host, limit, phase })
+        Self::of(Kind::Timeout { host, limit, phase })
     }
 }
 

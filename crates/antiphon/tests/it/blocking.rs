@@ -1,13 +1,13 @@
 //! `generate` from every kind of thread.
 
-use antiphon::{Anthropic, ChatOpenAI, OpenAI};
+use antiphon::{Anthropic, ChatOpenAI, OpenAI, StreamEvent};
 
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn server() -> Server {
     Server::start(|request| match request.path.as_str() {
         "/v1/completions" => Reply::json(&bodies::completion(request)),
-        "/v1/chat/completions" => Reply::json(&bodies::chat(request)),
+        "/v1/chat/completions" => Reply::json(&bodies::chat(request)).header("content-type", "application/json"),
         _ => Reply::json(&bodies::messages(request)),
     })
 }
@@ -49,6 +49,12 @@ async fn inside_a_multi_thread_runtime() {
 async fn inside_a_current_thread_runtime() {
     let server = server();
     generate(&server);
+    let llm = ChatOpenAI::new().base_url(server.url()).timeout(PATIENCE);
+    assert_eq!(llm.generate_each(["a"]).unwrap().into_result().unwrap().to_string(), "a 0");
+    let events: Result<Vec<_>, _> = llm.stream("a").unwrap().collect();
+    assert!(matches!(events.unwrap().last(), Some(StreamEvent::End(result)) if result.to_string() == "a 0"));
+    let answers: Vec<_> = llm.batch(["a", "b"]).map(|it| it.result.unwrap().to_string()).collect();
+    assert_eq!(answers, ["a 0", "b 0"]);
     tokio::task::spawn_blocking(move || generate(&server)).await.unwrap();
 }
 

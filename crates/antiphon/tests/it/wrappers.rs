@@ -1,10 +1,14 @@
 //! Models made of models.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon::{ChatOpenAI, ErrorKind, Fallback, Hedged, Llm, SingleFlight};
+use antiphon::{
+    CallStyle, ChatOpenAI, Error, ErrorKind, Fallback, Hedged, Llm, LlmResult, LlmStream, Prompt, PromptResults,
+    SingleFlight,
+};
 use antiphon_sim::{ErrorAnswer, Fault, Latency, Sim};
-use futures::future::{join_all, try_join};
+use futures::future::{BoxFuture, join_all, ready, try_join};
 
 use crate::streams::sim;
 use crate::support::PATIENCE;
@@ -150,6 +154,41 @@ async fn equal_calls_share_a_request_if_their_answers_are_to_be_equal() {
     let varied = SingleFlight::new(chat(&sim, "m").temperature(0.9));
     try_join(varied.agenerate(["a"]), varied.agenerate(["a"])).await.unwrap();
     assert_eq!(sim.requests().len(), 6);
+}
+
+/// A model of the user's own, which fails.
+#[derive(Debug, Clone)]
+struct Broken(ErrorKind);
+
+impl Llm for Broken {
+    fn call(&self, _: Vec<Prompt>, _: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>> {
+        Box::pin(ready(Err(Error::new(self.0, "broken"))))
+    }
+
+    fn call_each(&self, _: Vec<Prompt>, _: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>> {
+        Box::pin(ready(Err(Error::new(self.0, "broken"))))
+    }
+
+    fn open_stream(&self, _: Prompt, _: CallStyle) -> BoxFuture<'static, Result<LlmStream, Error>> {
+        Box::pin(ready(Err(Error::new(self.0, "broken"))))
+    }
+
+    fn shared(&self) -> Arc<dyn Llm> {
+        Arc::new(self.clone())
+    }
+}
+
+#[tokio::test]
+async fn models_of_ones_own_fail_like_others() {
+    let sim = sim().await;
+    let llm = Fallback::new(Broken(ErrorKind::NotFound)).or(chat(&sim, "m"));
+    assert_eq!(llm.agenerate(["a"]).await.unwrap().llm_output.model_name, "m");
+    assert!(llm.agenerate_each(["a"]).await.unwrap().is_ok());
+    assert_eq!(llm.astream("a").await.unwrap().result().await.unwrap().llm_output.model_name, "m");
+    let llm = Fallback::new(Broken(ErrorKind::InvalidInput)).or(chat(&sim, "m"));
+    let error = llm.agenerate(["a"]).await.unwrap_err();
+    assert_eq!((error.to_string(), error.is_retryable()), ("broken".to_owned(), false));
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "broken");
 }
 
 #[tokio::test]
