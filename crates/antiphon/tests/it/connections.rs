@@ -263,6 +263,25 @@ fn tls_negotiates_the_protocol() {
 }
 
 #[test]
+fn limits_may_be_as_long_as_time_is() {
+    if in_child("connections::limits_may_be_as_long_as_time_is", &[]).is_some() {
+        return;
+    }
+    let ever = Duration::MAX;
+    connections::configure(Options::new().connect_timeout(ever).keep_idle(ever));
+    tokio_runtime().block_on(async {
+        let sim = sim(Latency::None, 100).await;
+        for llm in [http1(&sim), http2(&sim)] {
+            let llm = llm.timeout(ever).first_byte_timeout(ever).idle_timeout(ever);
+            for _ in 0..2 {
+                llm.agenerate(["a"]).await.unwrap();
+                llm.astream("a").await.unwrap().result().await.unwrap();
+            }
+        }
+    });
+}
+
+#[test]
 fn options_are_checked() {
     let error = Options::new().root_certificate("no certificate").unwrap_err();
     assert_eq!(error.to_string(), "`root_certificate` is not a certificate in PEM format");

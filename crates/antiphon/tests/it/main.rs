@@ -15,6 +15,7 @@ mod errors;
 mod limits;
 mod promptlayer;
 mod proxies;
+mod readme;
 mod refused;
 mod retries;
 mod runtimes;
