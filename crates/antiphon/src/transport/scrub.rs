@@ -8,7 +8,7 @@ use crate::secret::Secret;
 /// nobody anything.
 const SHORTEST_PROMPT: usize = 12;
 
-/// Shorter keys are placeholders (`EMPTY`, `ollama`) or a header's `1`, which an error may well have to name.
+/// Shorter keys are none: local servers take any word, and taking `x` out of `max_tokens` would hide what is refused.
 const SHORTEST_KEY: usize = 7;
 
 /// Fields that are no secret and that errors are about.
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let secrets = [Secret::new("topsecret"), Secret::new(""), Secret::new("ollama")];
+        let secrets = [Secret::new("topsecret"), Secret::new(""), Secret::new("x")];
         let sent = json!({
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],
@@ -93,8 +93,8 @@ mod tests {
         check("cannot read 'tell me everything'", "cannot read '[prompt]'");
         check(r"got line one\nline two here", "got [prompt] here");
         check("what is my password, This", "[prompt], This");
-        check("try `ollama pull`", "try `ollama pull`");
         check("be a friendly parrot", "[prompt]");
+        check("no max_tokens here", "no max_tokens here");
         check("no some-long-model-name here", "no some-long-model-name here");
     }
 }
