@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{env, io, process, thread};
 
 use crate::latency::Latency;
-use crate::sim::{self, Sim};
+use crate::sim::Sim;
 
 /// Set in the child: the port its simulator listens on.
 const PORT: &str = "ANTIPHON_SIM_EXAMPLE_PORT";
@@ -86,6 +86,6 @@ fn run_child() -> io::Result<ExitStatus> {
     Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
         .env(PORT, port.to_string())
-        .envs(sim::env(&format!("http://127.0.0.1:{port}")))
+        .envs(Sim::env_at(format!("http://127.0.0.1:{port}")))
         .status()
 }

@@ -92,7 +92,24 @@ impl Sim {
 
     /// The environment variables that point clients at this server, with placeholder keys.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        env(&self.base_url())
+        Self::env_at(self.base_url())
+    }
+
+    /// The same, for a server that is not there yet.
+    pub(crate) fn env_at(base_url: String) -> Vec<(&'static str, String)> {
+        let openai_base_url = format!("{base_url}/v1");
+        vec![
+            ("OPENAI_BASE_URL", openai_base_url.clone()),
+            ("OPENAI_API_BASE", openai_base_url),
+            ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("OLLAMA_HOST", base_url.clone()),
+            ("PROMPTLAYER_BASE_URL", base_url.clone()),
+            // As PromptLayer's own package called it in 2023.
+            ("URL_API_PROMPTLAYER", base_url),
+            ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
+        ]
     }
 
     /// Makes the next model calls go wrong: each call takes one fault off the queue, in the order of arrival. Requests
@@ -173,24 +190,6 @@ impl Sim {
         self.accepting.abort();
         self.stop.send_replace(true);
     }
-}
-
-/// The variables that point clients at the server at `base_url`.
-pub(crate) fn env(base_url: &str) -> Vec<(&'static str, String)> {
-    let openai_base_url = format!("{base_url}/v1");
-    let key = || PLACEHOLDER_KEY.to_owned();
-    vec![
-        ("OPENAI_BASE_URL", openai_base_url.clone()),
-        ("OPENAI_API_BASE", openai_base_url),
-        ("ANTHROPIC_BASE_URL", base_url.to_owned()),
-        ("OLLAMA_HOST", base_url.to_owned()),
-        ("PROMPTLAYER_BASE_URL", base_url.to_owned()),
-        // As PromptLayer's own package called it in 2023.
-        ("URL_API_PROMPTLAYER", base_url.to_owned()),
-        ("OPENAI_API_KEY", key()),
-        ("ANTHROPIC_API_KEY", key()),
-        ("PROMPTLAYER_API_KEY", key()),
-    ]
 }
 
 impl Drop for Sim {

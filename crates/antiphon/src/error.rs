@@ -138,7 +138,7 @@ impl Error {
         self.answer()?.retry_after
     }
 
-    /// The provider, by OpenTelemetry's name: `openai`, `anthropic`, `ollama`, `groq` and so on.
+    /// The provider, by its name in OpenTelemetry: `openai`, `azure.ai.openai`, `anthropic`, ...
     pub fn provider(&self) -> Option<&str> {
         self.inner.provider.map(Provider::as_str)
     }

@@ -73,16 +73,15 @@ impl Wire for Completions {
         let mut order: Vec<usize> = (0..choices.len()).collect();
         order.sort_by_key(|&place| indices[place]);
         choices = order.into_iter().map(|place| choices[place]).collect();
+        // A field that is missing is forgiven, one that is something else is not.
+        let mut sound =
+            choices.iter().map(|it| it.is_object() && it.get("text").is_none_or(|it| it.as_str().is_some()));
+        sound.all(|it| it).then_some(()).ok_or("has a choice that is none")?;
 
         // Some servers ignore `n`.
         let per_prompt = if choices.len() == prompts { 1 } else { n };
         if choices.len() != prompts * per_prompt {
             return Err(format!("has {} choices, not {prompts} x {n}", choices.len()));
-        }
-        // A field that is missing is forgiven, one that is something else is not.
-        let is_choice = |it: &Value| it.is_object() && (it["text"].is_string() || it["text"].is_null());
-        if !choices.iter().all(|choice| is_choice(choice)) {
-            return Err("has a choice that is none".to_owned());
         }
         let generation = |choice: &&Value| {
             let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
