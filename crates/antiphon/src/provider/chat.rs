@@ -65,7 +65,7 @@ impl Wire for Chat {
         // Stable: choices without an index stay in order.
         choices.sort_by_key(|choice| choice["index"].as_u64());
         // A field that is missing is forgiven, one that is something else is not.
-        let mut sound = choices.iter().map(|it| it.is_object() && it.get("message").is_none_or(|it| it.is_object()));
+        let mut sound = choices.iter().map(|it| it.get("message").unwrap_or(it).is_object());
         sound.all(|it| it).then_some(()).ok_or("has a choice that is none")?;
         let generations = choices.into_iter().map(|choice| {
             let message = &choice["message"];
