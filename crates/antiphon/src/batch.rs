@@ -48,6 +48,7 @@ const MAX_CONCURRENCY: usize = 100;
 /// # assert_eq!(sim.activity().received, 1_000);
 /// # }
 /// ```
+#[must_use = "a batch does nothing unless it is read"]
 pub struct Batch {
     llm: Arc<dyn Llm>,
     style: CallStyle,

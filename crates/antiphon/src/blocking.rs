@@ -68,6 +68,7 @@ pub fn set_blocking_executor(f: fn(BoxFuture<'static, ()>)) {
 /// # Ok::<(), antiphon::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "iterators are lazy"]
 pub struct Blocking<S> {
     /// `None` once it has ended or a wait was interrupted.
     stream: Option<S>,
@@ -107,7 +108,7 @@ impl Iterator for Blocking<LlmStream> {
 impl Iterator for Blocking<Batch> {
     type Item = BatchItem;
 
-    /// An interrupted wait ends the iterator.
+    /// An interrupted wait ends the iterator; the answers that have come by then are those it has yielded.
     fn next(&mut self) -> Option<Self::Item> {
         self.wait_for_next().ok().flatten()
     }

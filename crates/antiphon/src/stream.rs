@@ -59,6 +59,7 @@ pub enum StreamEvent {
 /// middle of its answer, or when the answer stops without its end marker ([`Error::is_truncated`]). A failure before
 /// the first event is retried like any other and is then the error of `astream` itself; after it only with
 /// `restart_streams`.
+#[must_use = "a stream that is dropped is given up"]
 pub struct LlmStream {
     events: BoxStream<'static, Result<StreamEvent, Error>>,
 }

@@ -192,6 +192,21 @@ async fn models_of_ones_own_fail_like_others() {
 }
 
 #[tokio::test]
+async fn a_shared_request_ends_with_the_last_who_wants_it() {
+    let sim = Sim::builder().latency(Latency::Constant(Duration::from_hours(1))).start().await.unwrap();
+    let llm = SingleFlight::new(chat(&sim, "m").temperature(0.0));
+    let mut calls: Vec<_> = (0..3).map(|_| tokio::spawn(llm.agenerate(["a"]))).collect();
+    sim.wait_until(|activity| activity.in_flight == 1).await;
+    for call in calls.drain(1..) {
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!((sim.in_flight(), sim.requests().len()), (1, 1));
+    calls[0].abort();
+    sim.wait_until(|activity| activity.in_flight == 0 && activity.open_connections == 0).await;
+}
+
+#[tokio::test]
 async fn wrappers_wrap_each_other() {
     let sim = sim().await;
     let llm = SingleFlight::new(Hedged::new(Fallback::new(chat(&sim, "a")).or(chat(&sim, "b"))));
