@@ -43,6 +43,13 @@ class KernelTests(jupyter_kernel_test.KernelTests):
     code_inspect_sample = "Instant::now"
     code_clear_output = 'println!("gone"); tokio::clear_output(false);'
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        # The suite waits 15 s for a reply, and on a busy machine the first cell waits longer for the evaluator.
+        reply = cls.kc.execute_interactive("1", timeout=120)
+        assert reply["content"]["status"] == "ok", reply
+
 
 class IopubWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = SIMULATED
