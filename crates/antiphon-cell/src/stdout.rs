@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use antiphon_channel::{DISPLAY_MARKER, FromCell, Shown};
+use antiphon_channel::{CODE_END_MARKER, DISPLAY_MARKER, FromCell, Shown};
 
 use crate::{background, channel, parent};
 
@@ -28,10 +28,13 @@ pub(crate) fn begin_cell(sequence: u64) {
 
 /// A cell is over: all that it printed is written out, and what its tasks print from now on is sent apart.
 pub(crate) fn end_cell() {
-    let _stdout = io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     let _stderr = io::stderr().lock();
     parent::set_foreground(0);
-    flush();
+    if channel::is_connected() {
+        let _ = writeln!(stdout, "{CODE_END_MARKER}");
+        let _ = stdout.flush();
+    }
 }
 
 /// Starts the thread that flushes partial lines.

@@ -10,6 +10,9 @@ pub const VERSION: u32 = 2;
 /// The payload travels over the socket, the short line keeps its place among the bytes
 /// (a write of at most `PIPE_BUF` bytes is never torn, POSIX `write`).
 pub const DISPLAY_MARKER: &str = "EVCXR_ANTIPHON_DISPLAY";
+/// Line on the child's standard output behind all that a cell's code printed: what stands before it and reads like
+/// evcxr's own marker of the end was printed by the cell.
+pub const CODE_END_MARKER: &str = "EVCXR_ANTIPHON_CODE_END";
 
 /// First frame of every connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

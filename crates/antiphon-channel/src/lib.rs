@@ -19,7 +19,7 @@ mod wire;
 
 pub use env_vars::{CELL_THREADS, CHANNEL, ROLE, SESSION};
 pub use frames::{
-    Background, Completion, Completions, DISPLAY_MARKER, Display, ExecuteError, Executed, FromCargo, FromCell,
-    FromHost, Hello, Outcome, PanicInfo, Part, Role, Shown, Stream, ToCargo, ToCell, ToHost, VERSION,
+    Background, CODE_END_MARKER, Completion, Completions, DISPLAY_MARKER, Display, ExecuteError, Executed, FromCargo,
+    FromCell, FromHost, Hello, Outcome, PanicInfo, Part, Role, Shown, Stream, ToCargo, ToCell, ToHost, VERSION,
 };
 pub use wire::{FrameError, MAX_FRAME_BYTES, decode, encode, read_frame, write_frame};

@@ -25,15 +25,18 @@ pub(crate) async fn kernel(args: KernelArgs) -> Result<u8, Failure> {
     let signals = antiphon_kernel::kernel_signals().map_err(anyhow::Error::new)?;
     let sim = serve::start(&args.sim).await?;
     let working_dir = std::env::current_dir().map_err(anyhow::Error::new)?;
+    let cache_dir = antiphon_engine::cache_dir();
     let connection_file = std::path::absolute(&args.connection_file).map_err(anyhow::Error::new)?;
     // Cells run in that folder. Were it this process's own and deleted, no program could be started any more, even when
     // a folder of its name is there again.
     std::env::set_current_dir("/").map_err(anyhow::Error::new)?;
-    let engine = crate::prebuild::options(working_dir.clone(), &serve::env(sim.as_ref()));
+    let mut engine = crate::prebuild::options(working_dir.clone(), &serve::env(sim.as_ref()));
+    engine.cache_dir = Some(cache_dir);
 
     let mut options = Options::default();
     options.banner = format!("antiphon {}: Rust cells that can await language models", env!("CARGO_PKG_VERSION"));
     options.notice = sim.is_some().then(|| "the answers of language models are simulated".to_owned());
+    options.working_dir.clone_from(&working_dir);
     let (version, rustc_version) = watch::channel(None);
     options.rustc_version = rustc_version;
     tokio::task::spawn_blocking(move || {

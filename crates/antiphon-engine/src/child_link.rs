@@ -175,7 +175,9 @@ impl ChildLink {
         let mut bytes = Vec::new();
         let all = self.stdout.read(&mut bytes);
         self.scanner.feed(&bytes, tokens);
-        if all {
+        if self.stdout.stream.is_none() {
+            self.scanner.end(tokens);
+        } else if all {
             self.scanner.settle(tokens);
         }
         all

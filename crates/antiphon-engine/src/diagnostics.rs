@@ -23,7 +23,11 @@ pub(crate) fn compile_error(errors: &[CompilationError], sources: &Sources<'_>) 
         let message = if is_unknown { format!("unknown command `{name}`; `:help` lists them") } else { message };
         return ExecuteError::Command { message };
     }
-    let errors: Vec<&CompilationError> = errors.iter().filter(|error| error.level() != "warning").collect();
+    let errors = errors.iter().filter(|error| error.level() != "warning");
+    let (unshowable, errors): (Vec<_>, Vec<_>) = errors.partition(|error| is_unshowable(error));
+    if errors.is_empty() && !unshowable.is_empty() {
+        return unshowable_error(sources);
+    }
     let message = match errors.as_slice() {
         [] => "the cell does not compile".to_owned(),
         [error] => headline(error),
@@ -56,6 +60,24 @@ pub(crate) fn fault_error(fault: Fault, sources: &Sources<'_>) -> ExecuteError {
     let label = Label { range: start..end, text: label.to_owned(), is_primary: true };
     let rendered = Renderer::styled().render(&[with_snippets(Group::with_title(title), sources, &[label])]);
     let message = code.map_or_else(|| message.clone(), |code| format!("{message} [{code}]"));
+    ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
+}
+
+/// Whether an error is that the last expression cannot be shown; rustc often does not say of what type it is.
+fn is_unshowable(error: &CompilationError) -> bool {
+    let is_about = |text: &str| text.contains("`evcxr_display`");
+    is_about(&error.message()) || error.json["message"].as_str().is_some_and(is_about)
+}
+
+/// evcxr's call is not the user's: the error is about the expression.
+fn unshowable_error(sources: &Sources<'_>) -> ExecuteError {
+    let message = "the value of the cell's last expression cannot be shown: its type is not `Debug`".to_owned();
+    let end = sources.code.trim_end().len();
+    let start = sources.code[..end].rfind('\n').map_or(0, |line_end| line_end + 1);
+    let labels = [Label { range: start..end, text: String::new(), is_primary: true }];
+    let group = with_snippets(Group::with_title(Level::ERROR.primary_title(message.as_str())), sources, &labels);
+    let help = Level::HELP.message("if it is a future, add `.await`; else end the cell with `;`");
+    let rendered = Renderer::styled().render(&[group.element(help)]);
     ExecuteError::Compile { message, rendered: vec![rendered], diagnostics: Vec::new() }
 }
 

@@ -55,6 +55,10 @@ pub(crate) struct Run {
     metrics: Metrics,
     /// Number of the cell in the child while its code runs.
     pub(crate) sequence: Option<u64>,
+    /// From the beginning of its code until evcxr is done with it too, which drops variables.
+    pub(crate) is_in_child: bool,
+    /// From the beginning of its code until the cell library's marker: what is printed is the cell's own.
+    pub(crate) is_printing: bool,
     outcome: Option<Outcome>,
     /// What evcxr's own markers say, for code that does not run under the cell library.
     marked: Option<Outcome>,
@@ -83,6 +87,8 @@ impl Run {
             started,
             metrics: Metrics::default(),
             sequence: None,
+            is_in_child: false,
+            is_printing: false,
             outcome: None,
             marked: None,
             cancelled: false,
@@ -172,6 +178,8 @@ impl Run {
 
     pub(crate) fn code_started(&mut self, sequence: u64) {
         self.sequence = Some(sequence);
+        self.is_in_child = true;
+        self.is_printing = true;
         self.outcome = None;
         self.marked = None;
         self.metrics.compile = self.started.elapsed();
@@ -202,7 +210,7 @@ impl Run {
     pub(crate) fn output_complete(&mut self) {
         let result = !self.code.trim_end().ends_with(';');
         self.settle_bundle(result);
-        self.sequence = None;
+        self.is_in_child = false;
     }
 
     /// Whether the cell must be sent again: its `:dep` changed crates that the cell library shares, the library was

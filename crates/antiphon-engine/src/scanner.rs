@@ -1,6 +1,6 @@
 //! Standard output of the child: the user's bytes, with evcxr's lines and our marker among them.
 
-use antiphon_channel::DISPLAY_MARKER;
+use antiphon_channel::{CODE_END_MARKER, DISPLAY_MARKER};
 
 const PREFIX: &[u8] = b"EVCXR_";
 const BEGIN_CONTENT: &[u8] = b"EVCXR_BEGIN_CONTENT ";
@@ -10,7 +10,9 @@ const PANIC: &[u8] = b"EVCXR_PANIC_NOTIFICATION";
 const ERROR: &[u8] = b"EVCXR_ERROR_OCCURRED";
 const CHANGED_TYPE: &[u8] = b"EVCXR_VARIABLE_CHANGED_TYPE:";
 const INPUT: &[u8] = b"EVCXR_INPUT_REQUEST";
-const MARKERS: [&[u8]; 7] = [BEGIN_CONTENT, COMPLETE, PANIC, ERROR, CHANGED_TYPE, INPUT, DISPLAY_MARKER.as_bytes()];
+const CODE_END: &[u8] = CODE_END_MARKER.as_bytes();
+const MARKERS: [&[u8]; 8] =
+    [BEGIN_CONTENT, COMPLETE, PANIC, ERROR, CHANGED_TYPE, INPUT, CODE_END, DISPLAY_MARKER.as_bytes()];
 
 /// A piece of standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,9 @@ pub(crate) enum Token {
     Display,
     /// Rich output in evcxr's form.
     Content { mime_type: String, content: String },
-    /// The cell's code is over. The line is for evcxr.
+    /// The cell's code has printed all that it prints.
+    CodeEnd,
+    /// The cell is over. The line is for evcxr.
     Complete(Vec<u8>),
     /// The cell asks for input. The line is for evcxr.
     Input { prompt: String, line: Vec<u8> },
@@ -37,8 +41,16 @@ pub(crate) enum Token {
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     buffer: Vec<u8>,
-    /// The MIME type while inside of content.
-    content: Option<String>,
+    /// While inside of content.
+    content: Option<Content>,
+}
+
+/// Content whose end was not read yet.
+#[derive(Debug)]
+struct Content {
+    mime_type: String,
+    /// Bytes in which its end does not begin.
+    scanned: usize,
 }
 
 impl Scanner {
@@ -48,7 +60,7 @@ impl Scanner {
         let mut rest = std::mem::take(&mut self.buffer);
         loop {
             let taken = match self.content.take() {
-                Some(mime_type) => self.take_content(mime_type, &rest, tokens),
+                Some(content) => self.take_content(content, &rest, tokens),
                 None => self.take_line(&rest, tokens),
             };
             match taken {
@@ -66,16 +78,40 @@ impl Scanner {
         }
     }
 
-    fn take_content(&mut self, mime_type: String, rest: &[u8], tokens: &mut Vec<Token>) -> Option<usize> {
-        let Some(end) = find(rest, END_CONTENT).filter(|end| rest[end + END_CONTENT.len()..].contains(&b'\n')) else {
-            self.content = Some(mime_type);
-            return None;
-        };
-        let content = String::from_utf8_lossy(&rest[..end]);
-        let content = content.strip_suffix('\n').unwrap_or(&content).to_owned();
-        tokens.push(Token::Content { mime_type, content });
-        let after = end + END_CONTENT.len();
-        Some(after + rest[after..].iter().position(|&byte| byte == b'\n')? + 1)
+    /// Gives out also content that has no end: nothing more will come.
+    pub(crate) fn end(&mut self, tokens: &mut Vec<Token>) {
+        if let Some(content) = self.content.take() {
+            tokens.push(content.as_text(&self.buffer));
+            self.buffer.clear();
+        }
+        self.settle(tokens);
+    }
+
+    fn take_content(&mut self, mut content: Content, rest: &[u8], tokens: &mut Vec<Token>) -> Option<usize> {
+        while let Some(start) = find(&rest[content.scanned..], PREFIX) {
+            let start = content.scanned + start;
+            let Some(length) = rest[start..].iter().position(|&byte| byte == b'\n') else {
+                content.scanned = start;
+                self.content = Some(content);
+                return None;
+            };
+            let line = &rest[start..start + length];
+            if line.starts_with(END_CONTENT) {
+                let text = String::from_utf8_lossy(&rest[..start]);
+                let text = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+                tokens.push(Token::Content { mime_type: content.mime_type, content: text });
+                return Some(start + length + 1);
+            }
+            // The cell is over, and has not ended what it began, e.g. as it panicked.
+            if [CODE_END, COMPLETE, PANIC, ERROR].contains(&line) {
+                tokens.push(content.as_text(&rest[..start]));
+                return Some(start);
+            }
+            content.scanned = start + PREFIX.len();
+        }
+        content.scanned = content.scanned.max(rest.len().saturating_sub(PREFIX.len() - 1));
+        self.content = Some(content);
+        None
     }
 
     fn take_line(&mut self, rest: &[u8], tokens: &mut Vec<Token>) -> Option<usize> {
@@ -102,11 +138,14 @@ impl Scanner {
         let line = &rest[..length];
         let with_end = rest[..=length].to_vec();
         if let Some(mime_type) = line.strip_prefix(BEGIN_CONTENT) {
-            self.content = Some(String::from_utf8_lossy(mime_type).trim().to_owned());
+            let mime_type = String::from_utf8_lossy(mime_type).trim().to_owned();
+            self.content = Some(Content { mime_type, scanned: 0 });
         } else if line == COMPLETE {
             tokens.push(Token::Complete(with_end));
         } else if line == DISPLAY_MARKER.as_bytes() {
             tokens.push(Token::Display);
+        } else if line == CODE_END {
+            tokens.push(Token::CodeEnd);
         } else if line.starts_with(INPUT) {
             let text = String::from_utf8_lossy(line);
             let prompt = text.split_once(':').map(|(_, prompt)| prompt.to_owned()).unwrap_or_default();
@@ -118,6 +157,14 @@ impl Scanner {
             return Some(PREFIX.len());
         }
         Some(length + 1)
+    }
+}
+
+impl Content {
+    /// As it was written.
+    fn as_text(&self, bytes: &[u8]) -> Token {
+        let begin = [BEGIN_CONTENT, self.mime_type.as_bytes(), b"\n"].concat();
+        Token::Bytes([&begin, bytes].concat())
     }
 }
 
@@ -159,6 +206,26 @@ mod tests {
     fn markers_are_found_behind_partial_lines() {
         let tokens = scan(&[b"a\nbEVCXR_EXECUTION_COMPLETE\nc"]);
         assert_eq!(tokens, [bytes("a\nb"), Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()), bytes("c")]);
+    }
+
+    #[test]
+    fn content_without_an_end_is_text() {
+        let whole: &[u8] =
+            b"EVCXR_BEGIN_CONTENT text/html\n<b>EVCXR_x\nEVCXR_ANTIPHON_CODE_END\nEVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n";
+        let expected = [
+            bytes("EVCXR_BEGIN_CONTENT text/html\n<b>EVCXR_x\n"),
+            Token::CodeEnd,
+            Token::ForEvcxr(b"EVCXR_PANIC_NOTIFICATION\n".to_vec()),
+            Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()),
+        ];
+        for cut in 0..=whole.len() {
+            assert_eq!(scan(&[&whole[..cut], &whole[cut..]]), expected, "cut at {cut}");
+        }
+        // Its process has ended.
+        let (mut scanner, mut tokens) = (Scanner::default(), Vec::new());
+        scanner.feed(b"aEVCXR_BEGIN_CONTENT text/html\n<b>", &mut tokens);
+        scanner.end(&mut tokens);
+        assert_eq!(join(tokens), [bytes("aEVCXR_BEGIN_CONTENT text/html\n<b>")]);
     }
 
     #[test]

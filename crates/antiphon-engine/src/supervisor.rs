@@ -179,7 +179,7 @@ impl Supervisor {
                 }
                 Wake::GraceOver => {
                     self.grace_over = None;
-                    if self.run.as_ref().is_some_and(|run| run.sequence.is_some()) {
+                    if self.run.as_ref().is_some_and(|run| run.is_in_child) {
                         self.kill_child();
                     }
                 }

@@ -27,23 +27,79 @@ pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str, par
         format!("       {indent}\u{1b}[1;31m^\u{1b}[0m")
     };
     // evcxr keeps the lines of a statement as they are, so the text finds the line of the cell.
-    let lines = match find_line(source, text) {
+    let around: Vec<&str> = generated.lines().collect();
+    let lines = match find_line(source, &around, line - 1) {
         Some(number) => {
             let (path, number) = place(parts, number);
             let file = (path != CELL).then(|| format!("  in {path}"));
             file.into_iter().chain([format!("{number:>4} | {text}"), pointer(text)]).collect()
         }
-        None if text.trim().is_empty() => Vec::new(),
+        // evcxr's own.
+        None if !text.contains(char::is_alphanumeric) => Vec::new(),
         None => vec![format!("     | {text}"), pointer(text), "       in code of an earlier cell".to_owned()],
     };
     error.with_lines(lines)
 }
 
-fn find_line(source: &str, text: &str) -> Option<usize> {
-    let whole = source.lines().position(|line| line == text);
+/// The line of the cell, counted from 1, that stands at an index of the generated lines. Of several that read the same it
+/// is the one with most of the same lines around it; `None` if that decides nothing.
+fn find_line(source: &str, generated: &[&str], index: usize) -> Option<usize> {
+    let text = generated[index].trim();
+    if !text.contains(char::is_alphanumeric) {
+        return None;
+    }
+    let source: Vec<&str> = source.lines().collect();
+    // evcxr puts the white space before a statement on a line of its own.
+    fn written<'a>(lines: impl Iterator<Item = &'a &'a str>) -> impl Iterator<Item = &'a str> {
+        lines.map(|line| line.trim()).filter(|line| !line.is_empty())
+    }
+    let is_same = |(a, b): &(&str, &str)| a == b;
+    let around = |at: usize| {
+        let above = written(source[..at].iter().rev()).zip(written(generated[..index].iter().rev()));
+        let below = written(source[at + 1..].iter()).zip(written(generated[index + 1..].iter()));
+        above.take_while(is_same).count() + below.take_while(is_same).count()
+    };
+    let best = |is_candidate: &dyn Fn(&str) -> bool| {
+        let candidates = (0..source.len()).filter(|&at| is_candidate(source[at]));
+        let mut ranked: Vec<(usize, usize)> = candidates.map(|at| (around(at), at)).collect();
+        ranked.sort_unstable();
+        match ranked[..] {
+            [.., (second, _), (first, _)] if second == first => Some(None),
+            [.., (_, at)] => Some(Some(at + 1)),
+            [] => None,
+        }
+    };
     // Several statements may stand on one line of the cell.
-    let part = || source.lines().position(|line| !text.trim().is_empty() && line.contains(text.trim()));
-    whole.or_else(part).map(|index| index + 1)
+    best(&|line| line.trim() == text).or_else(|| best(&|line| line.contains(text))).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_line;
+
+    #[test]
+    fn of_lines_that_read_the_same_the_right_one_is_found() {
+        let source = "if x.len() > 5 {\n    x[0];\n}\n    x[0];\nlet a = 1; x[1];\n(\nf();\ng();\nf();\nh();";
+        let generated = [
+            "mod m {",
+            "if x.len() > 5 {",
+            "    x[0];",
+            "}",
+            "    x[0];",
+            "x[1];",
+            "(",
+            "f();",
+            "g();",
+            "x",
+            "f();",
+            "y",
+        ];
+        let found: Vec<_> = (0..generated.len()).map(|index| find_line(source, &generated, index)).collect();
+        let expected = [None, Some(1), Some(2), None, Some(4), Some(5), None, Some(7), Some(8)];
+        assert_eq!(found[..9], expected);
+        // Nothing decides.
+        assert_eq!(found[10], None);
+    }
 }
 
 fn split_location(location: &str) -> Option<(&str, usize, usize)> {

@@ -9,15 +9,18 @@ use jupyter_protocol::connection_info::Transport;
 
 use crate::error::{Error, ErrorKind};
 
-/// Reads a connection file.
-pub(crate) fn read(path: &Path) -> Result<ConnectionInfo, Error> {
+/// Reads a connection file. Sockets with relative paths lie below a folder.
+pub(crate) fn read(path: &Path, working_dir: &Path) -> Result<ConnectionInfo, Error> {
     let text =
         fs::read_to_string(path).map_err(|source| ErrorKind::ConnectionFile { path: path.to_owned(), source })?;
-    let info: ConnectionInfo = serde_json::from_str(&text)
+    let mut info: ConnectionInfo = serde_json::from_str(&text)
         .map_err(|source| ErrorKind::NotAConnectionFile { path: path.to_owned(), source })?;
     // An empty key means that nothing is signed; the scheme does not matter then.
     if !info.key.is_empty() && info.signature_scheme != "hmac-sha256" {
         return Err(ErrorKind::SignatureScheme { path: path.to_owned(), scheme: info.signature_scheme }.into());
+    }
+    if info.transport == Transport::IPC {
+        info.ip = working_dir.join(&info.ip).to_string_lossy().into_owned();
     }
     Ok(info)
 }

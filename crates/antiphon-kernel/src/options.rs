@@ -1,5 +1,7 @@
 //! What a kernel is started with.
 
+use std::path::PathBuf;
+
 use tokio::sync::watch;
 
 /// Settings of a kernel.
@@ -12,11 +14,13 @@ pub struct Options {
     pub banner: String,
     /// Said once, on standard error of the first cell; e.g. that answers are simulated.
     pub notice: Option<String>,
+    /// Below it lie sockets (`transport: ipc`) whose paths are relative; default: this process's folder.
+    pub working_dir: PathBuf,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Without a sender nobody waits.
-        Self { rustc_version: watch::channel(None).1, banner: String::new(), notice: None }
+        Self { rustc_version: watch::channel(None).1, banner: String::new(), notice: None, working_dir: PathBuf::new() }
     }
 }

@@ -28,7 +28,7 @@ pub async fn serve(
     launcher: Arc<dyn Launcher>,
     signals: mpsc::Receiver<KernelSignal>,
 ) -> Result<(), Error> {
-    let info = connection_file::read(connection_file)?;
+    let info = connection_file::read(connection_file, &options.working_dir)?;
     let session_id = jupyter_protocol::JupyterMessage::new(jupyter_protocol::Status::starting(), None).header.session;
     let sockets = Sockets::bind(&info, &session_id).await?;
     Kernel::new(sockets, signals, info, options, launcher).run().await;

@@ -68,11 +68,13 @@ impl Supervisor {
         for writer in self.cargo.values_mut() {
             writer.send(&ToCargo::Abort).await;
         }
-        if let (Some(sequence), Some(child)) = (run.sequence, &mut self.child) {
-            child.interrupt(sequence);
+        if let (true, Some(child)) = (run.is_in_child, &mut self.child) {
+            if let Some(sequence) = run.sequence {
+                child.interrupt(sequence);
+            }
             self.grace_over.get_or_insert(Instant::now() + self.limits.interrupt_grace);
             if self.asks.block_cell() {
-                // A `read` cannot be cut.
+                // A `read` cannot be cut, and what comes after it must not go on with an empty line.
                 child.kill();
             }
         } else {

@@ -48,9 +48,19 @@ impl Supervisor {
                         self.emit(event);
                     }
                 }
+                Token::CodeEnd => {
+                    self.pump_cell();
+                    if let Some(run) = &mut self.run {
+                        run.is_printing = false;
+                    }
+                }
                 Token::Complete(line) => {
                     self.pump_stderr();
                     self.pump_cell();
+                    if self.run.as_ref().is_some_and(|run| run.is_printing) {
+                        self.emit(Event::Stdout(line));
+                        continue;
+                    }
                     if let Some(run) = &mut self.run {
                         run.output_complete();
                     }

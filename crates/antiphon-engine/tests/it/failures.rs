@@ -230,3 +230,61 @@ fn a_cell_that_is_nested_too_deep_fails_and_loses_nothing() {
     }
     t.cell("kept").gives("7");
 }
+
+/// evcxr's form of content is text on standard output: a cell may begin it and not come to its end.
+#[test]
+fn content_that_is_never_ended_holds_up_nothing() {
+    let t = session();
+    t.cell("let kept = 1;").shows_nothing();
+    let shown = t.cell("println!(\"EVCXR_BEGIN_CONTENT text/html\\nopen\"); println!(\"after\");").ok();
+    assert_eq!(shown.stdout(), "EVCXR_BEGIN_CONTENT text/html\nopen\nafter\n");
+    t.cell("println!(\"EVCXR_BEGIN_CONTENT text/html\");\nlet none: Option<i32> = None; none.unwrap();")
+        .failed("Panic");
+    t.cell(
+        r#"struct Table(i32);
+impl Table {
+    fn evcxr_display(&self) {
+        println!("EVCXR_BEGIN_CONTENT text/html");
+        for n in 0..3 { println!("<tr>{}</tr>", 10 / (self.0 - n)); }
+        println!("EVCXR_END_CONTENT");
+    }
+}
+Table(1)"#,
+    )
+    .failed("Panic")
+    .traceback_has(&["divide by zero"]);
+    // It waits, and can be stopped.
+    let code = "print!(\"go\\nEVCXR_BEGIN_CONTENT text/html\\n\");\ntokio::time::sleep(Duration::from_secs(60)).await;";
+    t.start(code).until_printed("go").cut().0.failed("Cancelled");
+    t.cell("kept").gives("1");
+}
+
+/// Only the cell library knows the end of a cell, not what a cell prints.
+#[test]
+fn evcxrs_end_marker_in_a_cells_output_is_text() {
+    let t = session();
+    let shown = t.cell("println!(\"EVCXR_EXECUTION_COMPLETE\");\nprintln!(\"after\");\n1").gives("1");
+    assert_eq!(shown.stdout(), "EVCXR_EXECUTION_COMPLETE\nafter\n");
+    t.cell("panic!(\"three\")").failed("Panic");
+    t.cell("println!(\"four\");\n4").gives("4");
+}
+
+#[test]
+fn a_future_that_is_not_awaited_is_named() {
+    let t = session();
+    for code in ["OpenAI::new().agenerate([\"hi\"])", "// one\nasync { 1 }"] {
+        let shown = t.cell(code).failed("CompileError").traceback_has(&["cannot be shown", "add `.await`", "-->"]);
+        assert!(!shown.traceback().contains("PlainResults"), "{}", shown.traceback());
+    }
+    t.cell("|x: i32| x + 1").failed("CompileError").traceback_has(&["cannot be shown", "cell:1:1"]);
+}
+
+#[test]
+fn a_panic_points_to_its_own_line_among_lines_that_read_the_same() {
+    let t = session();
+    let code =
+        "let x: Vec<i32> = vec![];\nif x.len() > 5 {\n    println!(\"{}\", x[0]);\n}\n    println!(\"{}\", x[0]);";
+    t.cell(code).failed("Panic").traceback_has(&["   5 | println!(\"{}\", x[0]);"]);
+    let shown = t.cell("std::panic::panic_any(5)").failed("Panic");
+    assert!(!shown.traceback().contains("| ("), "{}", shown.traceback());
+}

@@ -165,3 +165,17 @@ fn an_interrupt_at_any_moment_ends_the_cell() {
         t.cell("kept").gives("1");
     }
 }
+
+/// evcxr drops what a cell replaces after the cell's code is over.
+#[test]
+fn a_variable_that_blocks_when_it_is_dropped_is_cut_with_its_process() {
+    let t = own_session(|options| options.interrupt_grace = Duration::from_millis(500));
+    let code = "struct Blocks;\nimpl Drop for Blocks {\n    fn drop(&mut self) {\n        println!(\"dropping\");\n        \
+        loop { std::thread::sleep(Duration::from_millis(50)); }\n    }\n}\nlet blocks = Blocks;\nfn kept() -> u8 { 2 }";
+    t.cell(code).shows_nothing();
+    let (shown, took) = t.start("let blocks = 5;").until_printed("dropping").cut();
+    shown.failed("Cancelled");
+    assert!(took < SECONDS, "{took:?}");
+    t.cell("kept()").gives("2");
+    t.shutdown();
+}
