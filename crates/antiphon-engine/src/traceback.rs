@@ -49,10 +49,6 @@ fn find_line(source: &str, generated: &[&str], index: usize) -> Option<usize> {
         return None;
     }
     let source: Vec<&str> = source.lines().collect();
-    // evcxr puts the white space before a statement on a line of its own.
-    fn written<'a>(lines: impl Iterator<Item = &'a &'a str>) -> impl Iterator<Item = &'a str> {
-        lines.map(|line| line.trim()).filter(|line| !line.is_empty())
-    }
     let is_same = |(a, b): &(&str, &str)| a == b;
     let around = |at: usize| {
         let above = written(source[..at].iter().rev()).zip(written(generated[..index].iter().rev()));
@@ -71,6 +67,17 @@ fn find_line(source: &str, generated: &[&str], index: usize) -> Option<usize> {
     };
     // Several statements may stand on one line of the cell.
     best(&|line| line.trim() == text).or_else(|| best(&|line| line.contains(text))).flatten()
+}
+
+/// Without white space: evcxr puts what stands before a statement on a line of its own.
+fn written<'a>(lines: impl Iterator<Item = &'a &'a str>) -> impl Iterator<Item = &'a str> {
+    lines.map(|line| line.trim()).filter(|line| !line.is_empty())
+}
+
+fn split_location(location: &str) -> Option<(&str, usize, usize)> {
+    let (rest, column) = location.rsplit_once(':')?;
+    let (file, line) = rest.rsplit_once(':')?;
+    Some((file, line.parse().ok().filter(|&line| line > 0)?, column.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -100,10 +107,4 @@ mod tests {
         // Nothing decides.
         assert_eq!(found[10], None);
     }
-}
-
-fn split_location(location: &str) -> Option<(&str, usize, usize)> {
-    let (rest, column) = location.rsplit_once(':')?;
-    let (file, line) = rest.rsplit_once(':')?;
-    Some((file, line.parse().ok().filter(|&line| line > 0)?, column.parse().ok()?))
 }

@@ -1,4 +1,4 @@
-//! Results that another trait shows, e.g. evcxr_image's `ImageDisplay`.
+//! Results that another trait shows, e.g. `evcxr_image`'s `ImageDisplay`.
 //!
 //! The cell library's own trait has `evcxr_display` for everything that is `Debug`. A type that has it by another trait,
 //! too, has it twice, which does not compile; evcxr would fall back to the value's text. So ours gives way: the
