@@ -119,7 +119,7 @@ fn recorded(request: &RecordedRequest) -> Value {
     let headers: Map<String, Value> =
         request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     json!({
-        "method": request.method, "path": request.path, "body": request.body, "key_in": request.key_in,
+        "method": request.method, "path": request.path, "query": request.query, "body": request.body, "key_in": request.key_in,
         "headers": headers,
     })
 }

@@ -84,6 +84,12 @@ impl ErrorAnswer {
         Self::new(429, "insufficient_quota", message).with_code("insufficient_quota")
     }
 
+    /// A prompt that the provider's content filter refuses, as Azure says it.
+    pub fn content_filtered() -> Self {
+        let message = "The response was filtered due to the prompt triggering content management policy.";
+        Self::new(400, "", message).with_code("content_filter").with_param("prompt")
+    }
+
     /// A server that has too much to do.
     pub fn overloaded() -> Self {
         Self::new(503, "server_error", "The server is overloaded.")

@@ -69,13 +69,7 @@ enum Part {
 
 /// Sends one event after the other, with a gap before each but the first, as far as the fault lets it. It holds
 /// `in_flight` until the last one is handed over, or until the client leaves.
-pub(crate) fn body(
-    events: Vec<String>,
-    gap: Duration,
-    fault: Option<&Fault>,
-    in_flight: Guard,
-    hangup: Hangup,
-) -> Body {
+pub(crate) fn body(events: Vec<Bytes>, gap: Duration, fault: Option<&Fault>, in_flight: Guard, hangup: Hangup) -> Body {
     let state = (parts(events, fault), Duration::ZERO, in_flight, hangup);
     Body::from_stream(stream::unfold(state, move |(mut parts, pause, in_flight, hangup)| async move {
         let part = parts.pop_front()?;
@@ -98,8 +92,8 @@ pub(crate) fn body(
     }))
 }
 
-fn parts(events: Vec<String>, fault: Option<&Fault>) -> VecDeque<Part> {
-    let pieces = |events: Vec<String>| events.into_iter().map(|event| Part::Bytes(Bytes::from(event)));
+fn parts(events: Vec<Bytes>, fault: Option<&Fault>) -> VecDeque<Part> {
+    let pieces = |events: Vec<Bytes>| events.into_iter().map(Part::Bytes);
     match fault {
         Some(&Fault::Pieces(size)) => {
             let whole = Bytes::from(events.concat());
@@ -114,20 +108,16 @@ fn parts(events: Vec<String>, fault: Option<&Fault>) -> VecDeque<Part> {
     }
 }
 
-/// The first `length` bytes, at a character's border.
-fn head(events: Vec<String>, length: usize) -> Vec<String> {
+/// The first `length` bytes.
+fn head(events: Vec<Bytes>, length: usize) -> Vec<Bytes> {
     let mut left = length;
     let mut kept = Vec::new();
     for mut event in events {
-        let end = event.floor_char_boundary(left);
-        let is_cut = end < event.len();
-        event.truncate(end);
-        left -= end;
-        kept.push(event);
-        if is_cut {
-            break;
+        event.truncate(left);
+        left -= event.len();
+        if !event.is_empty() {
+            kept.push(event);
         }
     }
-    kept.retain(|event| !event.is_empty());
     kept
 }

@@ -1,7 +1,7 @@
 //! A loopback server that speaks the wire formats of the LLM providers.
 //!
-//! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like
-//! Anthropic (`/v1/messages`, `/v1/messages/count_tokens`, `/v1/models`, and `/v1/complete` of
+//! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like Azure
+//! (`/openai/v1/chat/completions`, `/openai/deployments/NAME/chat/completions`), like Anthropic (`/v1/messages`, `/v1/messages/count_tokens`, `/v1/models`, and `/v1/complete` of
 //! before, in both of its dialects), like Ollama (`/api/chat`, `/api/generate`, `/api/tags`,
 //! `/api/version`) and like PromptLayer (`/track-request`, `/rest/track-request`, `/log-request`),
 //! with or without streaming, with the providers' headers and error bodies. `GET /health` says that
@@ -34,6 +34,7 @@
 
 mod activity;
 mod anthropic;
+mod azure;
 mod builder;
 mod example;
 mod fault;

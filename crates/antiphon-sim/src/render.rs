@@ -1,7 +1,7 @@
 //! A plan as bytes: headers, JSON bodies, streams and error bodies.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::Response,
 };
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     activity::Guard,
-    faulty,
+    azure, faulty,
     plan::{Payload, Plan},
     refusal::Refusal,
     route::Provider,
@@ -35,6 +35,7 @@ pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
         Provider::OpenAi => {
             json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
         }
+        Provider::Azure => azure::error_body(refusal),
         Provider::Anthropic => json!({
             "type": "error",
             "error": {"type": kind, "message": message},
@@ -62,6 +63,7 @@ pub(crate) fn render(
         Payload::Events(events) => ("text/event-stream; charset=utf-8", events),
         Payload::Lines(lines) => ("application/x-ndjson", lines),
     };
+    let events: Vec<Bytes> = events.into_iter().map(Bytes::from).collect();
     let body = match (&plan.fault, events.as_slice()) {
         (None, [whole]) => Body::from(whole.clone()),
         _ => faulty::body(events, plan.chunk_gap, plan.fault.as_ref(), in_flight, hangup),
@@ -118,6 +120,16 @@ fn headers(plan: &Plan, exchange: &Exchange, load: Option<usize>) -> Vec<(Header
             limit(TOKENS, 480_000, plan.tokens.total());
             limit(INPUT_TOKENS, 400_000, plan.tokens.input);
             limit(OUTPUT_TOKENS, 80_000, plan.tokens.output);
+        }
+        Provider::Azure => {
+            set("apim-request-id", exchange.request_id.clone());
+            set("x-ms-region", "Simulated".to_owned());
+            // It says what is left, and not of how much.
+            let Some(load) = load.map(|it| it as u64) else {
+                return headers;
+            };
+            set("x-ratelimit-remaining-requests", 1_000_u64.saturating_sub(load).to_string());
+            set("x-ratelimit-remaining-tokens", 100_000_u64.saturating_sub(plan.tokens.total()).to_string());
         }
         Provider::Ollama | Provider::PromptLayer => {}
     }

@@ -128,11 +128,13 @@ async fn env_points_clients_at_it() {
         [
             ("OPENAI_BASE_URL", format!("{base_url}/v1")),
             ("OPENAI_API_BASE", format!("{base_url}/v1")),
+            ("AZURE_OPENAI_ENDPOINT", base_url.clone()),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
             ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url.clone()),
             ("URL_API_PROMPTLAYER", base_url),
             ("OPENAI_API_KEY", simulated.clone()),
+            ("AZURE_OPENAI_API_KEY", simulated.clone()),
             ("ANTHROPIC_API_KEY", simulated.clone()),
             ("PROMPTLAYER_API_KEY", simulated),
         ]

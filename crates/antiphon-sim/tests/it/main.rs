@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod anthropic;
+mod azure;
 mod complete;
 mod determinism;
 mod errors;
