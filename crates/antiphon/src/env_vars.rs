@@ -27,6 +27,18 @@ impl EnvVars {
     /// Project to bill, sent as `OpenAI-Project`. Setter: `project`.
     pub const OPENAI_PROJECT_ID: &'static str = "OPENAI_PROJECT_ID";
 
+    /// Key of the `AzureChatOpenAI` class, sent as `api-key`. Setter: `api_key`.
+    pub const AZURE_OPENAI_API_KEY: &'static str = "AZURE_OPENAI_API_KEY";
+
+    /// Token of Microsoft Entra ID, sent as `Authorization: Bearer` in place of a key. Setter: `azure_ad_token`.
+    pub const AZURE_OPENAI_AD_TOKEN: &'static str = "AZURE_OPENAI_AD_TOKEN";
+
+    /// URL of the Azure resource, `https://RESOURCE.openai.azure.com`. Setter: `base_url`.
+    pub const AZURE_OPENAI_ENDPOINT: &'static str = "AZURE_OPENAI_ENDPOINT";
+
+    /// Version of Azure's API, for example `2024-10-21`. Setter: `api_version`.
+    pub const OPENAI_API_VERSION: &'static str = "OPENAI_API_VERSION";
+
     /// Key of the `Anthropic` class, sent as `x-api-key`. Setter: `api_key`.
     pub const ANTHROPIC_API_KEY: &'static str = "ANTHROPIC_API_KEY";
 
@@ -77,6 +89,8 @@ impl EnvVars {
     /// they write.
     pub const SECRETS: &'static [&'static str] = &[
         Self::OPENAI_API_KEY,
+        Self::AZURE_OPENAI_API_KEY,
+        Self::AZURE_OPENAI_AD_TOKEN,
         Self::ANTHROPIC_API_KEY,
         Self::ANTHROPIC_AUTH_TOKEN,
         Self::OLLAMA_API_KEY,

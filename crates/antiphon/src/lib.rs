@@ -95,6 +95,7 @@ mod cancel_tests;
 pub mod connections;
 mod env_vars;
 mod error;
+mod finish_reason;
 mod limits;
 mod llm;
 mod private;
@@ -112,10 +113,12 @@ pub use batch::{Batch, BatchItem, BatchProgress};
 pub use callbacks::{CallInfo, Callbacks};
 pub use env_vars::EnvVars;
 pub use error::{Error, ErrorKind};
+pub use finish_reason::FinishReason;
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{
-    Anthropic, ChatOpenAI, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI, PromptLayerOpenAI, init,
+    Anthropic, AzureChatOpenAI, ChatOpenAI, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI, PromptLayerOpenAI,
+    init,
 };
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 pub use stream::{LlmStream, StreamEvent};
@@ -131,6 +134,7 @@ const _: () = {
     portable::<ChatOpenAI>();
     portable::<PromptLayerOpenAI>();
     portable::<PromptLayerChatOpenAI>();
+    portable::<AzureChatOpenAI>();
     portable::<Anthropic>();
     portable::<Ollama>();
     portable::<OpenAiCompatible>();

@@ -24,14 +24,14 @@ use serde_json::Value;
 use url::Url;
 
 use self::background::within;
-pub(crate) use self::base_url::UrlText;
+pub(crate) use self::base_url::{UrlText, segment};
 use self::base_url::{host, join};
 use self::exchange::Answer;
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
 use self::pool::Origin;
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
-use crate::error::{ApiError, Error, Phase};
+use crate::error::{ApiError, Error, Phase, status_in};
 use crate::limits::{self, Admission, Lane, SetLimits};
 use crate::provider::Provider;
 use crate::retry::{self, RetryPolicy};
@@ -210,7 +210,8 @@ impl Endpoint {
 
         let error = ApiError {
             request_id: request_id.or(error.request_id),
-            retry_after: retry::retry_after(headers, SystemTime::now()),
+            error_type: error.error_type.or_else(|| error_type(headers)),
+            retry_after: retry::retry_after(headers, SystemTime::now()).or(error.retry_after),
             should_retry: retry::should_retry(headers),
             ..error
         };
@@ -225,13 +226,18 @@ impl Endpoint {
 
 /// The provider's name for a request.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+    let names = ["x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"];
+    names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+}
+
+/// The error's type, which AWS has in a header, before a colon.
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    Some(text.split(':').next().unwrap_or_default().to_owned())
 }
 
 /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
 pub(crate) fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
     let error = body.get("error").filter(|error| error.is_object() || error.is_string())?;
-    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);
-    Some(ApiError::from_json(status, body))
+    Some(ApiError::from_json(status_in(error).unwrap_or(status), body))
 }

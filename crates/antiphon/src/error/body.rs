@@ -16,6 +16,9 @@ const LONGEST_MESSAGE: usize = 2_000;
 /// Longest part of it that is shown.
 const LONGEST_SHOWN: usize = 300;
 
+/// Codes of a prompt that the provider's filter refuses.
+const FILTERED: &[&str] = &["content_filter", "content_policy_violation"];
+
 /// Codes of a used-up account; OpenAI's newer ones still come with type `insufficient_quota`.
 const QUOTA: &[&str] = &["insufficient_quota", "credit_balance_exhausted", "billing_error"];
 
@@ -28,8 +31,10 @@ pub(crate) struct ApiError {
     pub(crate) param: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) request_id: Option<String>,
-    /// From the headers; see the `retry` module.
+    /// From the headers (see the `retry` module) or from Google's `RetryInfo`.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether more than a wait of minutes is needed: what a day allows is used up.
+    pub(crate) is_daily: bool,
     pub(crate) should_retry: Option<bool>,
 }
 
@@ -48,9 +53,11 @@ impl ApiError {
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let message = match error {
             Value::String(text) => Some(text.clone()),
-            _ => text(error, "message").or_else(|| text(error, "msg")).or_else(|| detail(value)),
+            _ => ["message", "msg", "Message"].into_iter().find_map(|key| text(error, key)).or_else(|| detail(value)),
         };
         Self {
+            retry_after: retry_delay(error),
+            is_daily: is_daily(error),
             status,
             // Gemini calls it `status`.
             error_type: text(error, "type").or_else(|| text(error, "status")),
@@ -66,10 +73,10 @@ impl ApiError {
     /// the provider had known before.
     pub(crate) fn in_stream(event: &Value) -> Option<Self> {
         let error = event.get("error").filter(|error| error.is_object() || error.is_string())?;
-        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let code = status_in(error);
         let mut error = Self::from_json(500, event);
         let named = [&error.error_type, &error.code].into_iter().flatten().find_map(|name| status_of(name));
-        error.status = code.filter(|code| (400..600).contains(code)).or(named).unwrap_or(500);
+        error.status = code.or(named).unwrap_or(500);
         Some(error)
     }
 
@@ -77,12 +84,15 @@ impl ApiError {
         if self.is_quota() {
             return ErrorKind::QuotaExceeded;
         }
+        if self.code.as_deref().is_some_and(|code| FILTERED.contains(&code)) {
+            return ErrorKind::ContentFilter;
+        }
         match self.status {
             401 => ErrorKind::Authentication,
-            // 498 is Groq's: no capacity in its flex tier.
             403 => ErrorKind::PermissionDenied,
             404 => ErrorKind::NotFound,
-            408 | 409 | 498 | 500.. => ErrorKind::Server,
+            // 424 is Bedrock's: the model failed. 498 is Groq's: no capacity in its flex tier.
+            408 | 409 | 424 | 498 | 500.. => ErrorKind::Server,
             429 => ErrorKind::RateLimited,
             400..=499 => ErrorKind::BadRequest,
             _ => ErrorKind::UnexpectedResponse,
@@ -93,12 +103,12 @@ impl ApiError {
         if self.is_quota() {
             return false;
         }
-        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 429 | 498 | 500..))
+        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 424 | 429 | 498 | 500..))
     }
 
     fn is_quota(&self) -> bool {
         let named = |field: &Option<String>| field.as_deref().is_some_and(|it| QUOTA.contains(&it));
-        self.status == 402 || named(&self.error_type) || named(&self.code)
+        self.status == 402 || self.is_daily || named(&self.error_type) || named(&self.code)
     }
 
     /// Removes what must not be repeated from the provider's words, then shortens them; the other
@@ -154,6 +164,11 @@ fn status_of(name: &str) -> Option<u16> {
     })
 }
 
+/// A code that is the status: a number, or Azure's text of one.
+pub(crate) fn status_in(error: &Value) -> Option<u16> {
+    text(error, "code")?.parse().ok().filter(|code| (400..600).contains(code))
+}
+
 /// A field's text; numbers count (llama.cpp and `OpenRouter` send numeric codes).
 fn text(value: &Value, key: &str) -> Option<String> {
     match value.get(key)? {
@@ -161,6 +176,23 @@ fn text(value: &Value, key: &str) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Google's `RetryInfo`: a number of seconds with an `s`.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let delay = details(error).find_map(|detail| detail["retryDelay"].as_str())?;
+    let seconds = delay.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero())
+}
+
+/// Whether one of the quotas that Google's `QuotaFailure` names is that of a day.
+fn is_daily(error: &Value) -> bool {
+    let violations = details(error).filter_map(|detail| detail["violations"].as_array()).flatten();
+    violations.filter_map(|it| it["quotaId"].as_str()).any(|quota| quota.contains("PerDay"))
+}
+
+fn details(error: &Value) -> impl Iterator<Item = &Value> {
+    error.get("details").and_then(Value::as_array).into_iter().flatten()
 }
 
 /// `FastAPI`'s `detail`: a text, or a list of problems. Its `input` repeats the request: left out.
@@ -239,6 +271,32 @@ mod tests {
         check("", "status 400 without an explanation");
         check("null", "status 400 without an explanation");
         check(r#"{"error":{"code":503,"message":"m"}}"#, "status 400 (503): m");
+    }
+
+    #[test]
+    fn googles_details() {
+        let error = |details: &str| {
+            let body = format!(r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{details}]}}}}"#);
+            ApiError::decode(429, body.as_bytes())
+        };
+        let quota =
+            |id: &str| format!(r#"{{"@type":"x/google.rpc.QuotaFailure","violations":[{{"quotaId":"{id}"}}]}}"#);
+        let wait = r#"{"@type":"x/google.rpc.RetryInfo","retryDelay":"34.4s"}"#;
+        let minute = error(&format!("{},{wait}", quota("RequestsPerMinutePerProject")));
+        assert_eq!(minute.retry_after, Some(Duration::from_millis(34_400)));
+        assert_eq!((minute.kind(), minute.is_retryable()), (ErrorKind::RateLimited, true));
+        let day = error(&format!("{},{wait}", quota("RequestsPerDayPerProject")));
+        assert_eq!((day.kind(), day.is_retryable()), (ErrorKind::QuotaExceeded, false));
+        for odd in ["7", "null", r#"{"retryDelay":"soon"}"#, r#"{"retryDelay":"-1s"}"#, r#"{"violations":{}}"#] {
+            assert_eq!((error(odd).retry_after, error(odd).is_daily), (None, false), "{odd}");
+        }
+    }
+
+    #[test]
+    fn filtered_prompts_have_a_kind() {
+        let body = br#"{"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","status":400}}"#;
+        let error = ApiError::decode(400, body);
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ContentFilter, false));
     }
 
     #[test]

@@ -177,8 +177,9 @@ impl Plan {
     }
 
     async fn request(&self, endpoint: &Endpoint, body: &Body, prompts: usize) -> Result<Answer, Error> {
-        let mut repaired = refused::post(endpoint, self.wire.path(), &self.model, body).await?;
-        let answer = self.read(&repaired, prompts);
+        let path = self.wire.path(&self.model, false);
+        let mut repaired = refused::post(endpoint, &path, &self.model, body).await?;
+        let answer = self.read(endpoint, body, &repaired, prompts);
         if let (Some(admission), Ok(answer)) = (repaired.reply.admission.take(), &answer) {
             admission.settle(answer.usage.total_tokens);
         }
@@ -186,12 +187,11 @@ impl Plan {
     }
 
     /// Reads an answer and notes on its generations what is known of the request.
-    pub(crate) fn read(&self, repaired: &Repaired, prompts: usize) -> Result<Answer, Error> {
+    fn read(&self, endpoint: &Endpoint, body: &Body, repaired: &Repaired, prompts: usize) -> Result<Answer, Error> {
         let reply = &repaired.reply;
-        let mut answer = self
-            .wire
-            .read(&reply.body, prompts, self.n)
-            .map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
+        let read = self.wire.read(&reply.body, prompts, self.n);
+        let mut answer = read
+            .map_err(|fault| fault.into_error(endpoint, reply.request_id.as_deref(), &Value::Object(body.clone())))?;
         for generation in answer.generations.iter_mut().flatten() {
             repaired.note_on(generation, &self.model, answer.model.as_deref());
             self.note_dropped(generation);

@@ -2,12 +2,14 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
 
 use super::Provider;
 use super::completions::{DONE, Ending, usage};
 use super::options::Options;
-use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use super::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
 use crate::prompt::Message;
 use crate::result::Generation;
@@ -55,11 +57,11 @@ pub(super) fn dropped(options: &Options) -> Vec<String> {
 }
 
 impl Wire for Chat {
-    fn path(&self) -> &'static str {
-        "/chat/completions"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let choices = body["choices"].as_array().filter(|it| !it.is_empty());
         let mut choices: Vec<&Value> = choices.ok_or("has no `choices`")?.iter().collect();
         // Stable: choices without an index stay in order.
@@ -73,6 +75,8 @@ impl Wire for Chat {
             generation.note("finish_reason", choice["finish_reason"].clone());
             generation.note("logprobs", choice["logprobs"].clone());
             generation.note("refusal", message["refusal"].clone());
+            generation.note("prompt_filter_results", body["prompt_filter_results"].clone());
+            generation.note("content_filter_results", choice["content_filter_results"].clone());
             generation.note("reasoning", reasoning(message).map_or(Value::Null, Value::from));
             generation
         });
@@ -101,16 +105,17 @@ struct ChatStream {
 }
 
 impl StreamReader for ChatStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         if frame.data.starts_with(DONE) {
             self.ending.finish();
             return Ok(());
         }
         let chunk = read_json(frame)?;
         if let Some(error) = ApiError::in_stream(&chunk) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         self.ending.read(&chunk, pieces);
+        pieces.push(Piece::Note("prompt_filter_results", chunk["prompt_filter_results"].clone()));
         // Azure's first chunk has no choices, and so has the one with the usage.
         for choice in chunk["choices"].as_array().into_iter().flatten() {
             let delta = &choice["delta"];
@@ -122,6 +127,7 @@ impl StreamReader for ChatStream {
                 pieces.push(Piece::Note("refusal", refusal.into()));
             }
             pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+            pieces.push(Piece::Note("content_filter_results", filled(&choice["content_filter_results"])));
         }
         Ok(())
     }
@@ -129,6 +135,11 @@ impl StreamReader for ChatStream {
     fn is_finished(&self) -> bool {
         self.ending.is_finished()
     }
+}
+
+/// Azure's last chunk has an empty object where those before had results.
+fn filled(results: &Value) -> Value {
+    if results.as_object().is_some_and(Map::is_empty) { Value::Null } else { results.clone() }
 }
 
 /// A content's text; Mistral and Anthropic send a list of parts, of which the text ones count.

@@ -3,13 +3,14 @@
 //! OpenAI's own models behind it are gone; vLLM, llama.cpp, Ollama and others serve it.
 //! Reference: <https://platform.openai.com/docs/api-reference/completions>
 
+use std::borrow::Cow;
 use std::iter;
 
 use serde_json::{Value, json};
 
 use super::call::Job;
 use super::options::Options;
-use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use super::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
 use crate::result::{Generation, TokenUsage};
 use crate::transport::Frame;
@@ -56,8 +57,8 @@ fn body(options: &Options, model: &str, prompt: Value) -> Body {
 }
 
 impl Wire for Completions {
-    fn path(&self) -> &'static str {
-        "/completions"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/completions".into()
     }
 
     fn operation(&self) -> &'static str {
@@ -65,7 +66,7 @@ impl Wire for Completions {
     }
 
     /// Sorts the choices by their index and deals them out to the prompts.
-    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, Fault> {
         let mut choices: Vec<&Value> = body["choices"].as_array().ok_or("has no `choices`")?.iter().collect();
         // Without an index a choice stays where it is.
         let indices: Vec<u64> =
@@ -81,7 +82,7 @@ impl Wire for Completions {
         // Some servers ignore `n`.
         let per_prompt = if choices.len() == prompts { 1 } else { n };
         if choices.len() != prompts * per_prompt {
-            return Err(format!("has {} choices, not {prompts} x {n}", choices.len()));
+            return Err(format!("has {} choices, not {prompts} x {n}", choices.len()).as_str().into());
         }
         let generation = |choice: &&Value| {
             let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
@@ -112,14 +113,14 @@ struct CompletionStream {
 }
 
 impl StreamReader for CompletionStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         if frame.data.starts_with(DONE) {
             self.ending.finish();
             return Ok(());
         }
         let chunk = read_json(frame)?;
         if let Some(error) = ApiError::in_stream(&chunk) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         self.ending.read(&chunk, pieces);
         for choice in chunk["choices"].as_array().into_iter().flatten() {
@@ -144,8 +145,9 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn read(&mut self, chunk: &Value, pieces: &mut Vec<Piece>) {
+        // Azure's first chunk has an empty one.
         if !self.knows_model
-            && let Some(model) = chunk["model"].as_str()
+            && let Some(model) = chunk["model"].as_str().filter(|model| !model.is_empty())
         {
             self.knows_model = true;
             pieces.push(Piece::Model(model.to_owned()));

@@ -1,12 +1,23 @@
 //! Models by name.
 
-use super::{Anthropic, ChatOpenAI, Ollama, OpenAiCompatible};
+use super::{Anthropic, AzureChatOpenAI, ChatOpenAI, Ollama, OpenAiCompatible};
 use crate::error::Error;
 use crate::llm::Llm;
 
 /// Prefixes of `init`.
-const PROVIDERS: &[&str] =
-    &["anthropic", "deepseek", "groq", "litellm", "llama_cpp", "mistral", "ollama", "openai", "openrouter", "vllm"];
+const PROVIDERS: &[&str] = &[
+    "anthropic",
+    "azure",
+    "deepseek",
+    "groq",
+    "litellm",
+    "llama_cpp",
+    "mistral",
+    "ollama",
+    "openai",
+    "openrouter",
+    "vllm",
+];
 
 /// How the names of models begin, and whose they are.
 const FAMILIES: &[(&str, &str)] = &[
@@ -25,7 +36,7 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// The model called `name`, which is `provider:model`, with the provider's default settings.
 ///
-/// Providers are `anthropic`, `deepseek`, `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
+/// Providers are `anthropic`, `azure`, `deepseek`, `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
 /// `vllm`. Without a provider it is told by the model's name, if it is a well-known one (`gpt-...`, `claude-...`).
 ///
 /// ```
@@ -54,6 +65,7 @@ pub fn init(name: &str) -> Result<Box<dyn Llm>, Error> {
     }
     Ok(match provider {
         "anthropic" => Box::new(Anthropic::new().model(model)),
+        "azure" => Box::new(AzureChatOpenAI::new(model)),
         "ollama" => Box::new(Ollama::new().model(model)),
         "openai" => Box::new(ChatOpenAI::new().model(model)),
         "deepseek" => Box::new(OpenAiCompatible::deepseek().model(model)),

@@ -142,7 +142,11 @@ fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<
                 .any(|words| message.contains(words));
             ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && is_sent(it))?
         }
-        Provider::OpenAi | Provider::Ollama | Provider::PromptLayer | Provider::Compatible(_) => {
+        Provider::OpenAi
+        | Provider::AzureOpenAi
+        | Provider::Ollama
+        | Provider::PromptLayer
+        | Provider::Compatible(_) => {
             let refused = matches!(error.code()?, "unsupported_parameter" | "unsupported_value");
             error.param().filter(|_| refused)?
         }

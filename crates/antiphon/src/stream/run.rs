@@ -12,7 +12,7 @@ use super::{LlmStream, StreamEvent};
 use crate::callbacks::CallInfo;
 use crate::error::Error;
 use crate::limits::Lane;
-use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, estimate, repairing};
+use crate::provider::{Fault, Piece, Plan, Repaired, StreamReader, estimate, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
 use crate::retry;
 use crate::telemetry;
@@ -137,8 +137,8 @@ impl Answer {
 
     async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value, lane: &Lane) -> Result<Self, Error> {
         let framing = plan.wire.framing();
-        match endpoint.open(plan.wire.path(), sent, framing, lane).await? {
-            Opened::Whole(reply) => Self::whole(plan, reply),
+        match endpoint.open(&plan.wire.path(&plan.model, true), sent, framing, lane).await? {
+            Opened::Whole(reply) => Self::whole(plan, endpoint, sent, reply),
             Opened::Stream(body, request_id) => {
                 let (parser, reader) = (FrameParser::new(framing), plan.wire.stream_reader());
                 let source = Source { body, parser, reader, sent: sent.clone(), batch: Vec::new() };
@@ -163,9 +163,9 @@ impl Answer {
     }
 
     /// The answer of a server that does not stream, as one piece.
-    fn whole(plan: &Plan, reply: Reply) -> Result<Self, Error> {
+    fn whole(plan: &Plan, endpoint: &Endpoint, sent: &Value, reply: Reply) -> Result<Self, Error> {
         let read = plan.wire.read(&reply.body, 1, plan.n);
-        let mut read = read.map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
+        let mut read = read.map_err(|fault| fault.into_error(endpoint, reply.request_id.as_deref(), sent))?;
         let mut answer = Self::new(None, reply);
         if let Some(mut generation) = read.generations.pop().and_then(|mut it| it.pop()) {
             answer.pieces.push_back(Piece::Text(std::mem::take(&mut generation.text)));
@@ -199,12 +199,8 @@ impl Answer {
                 return Err(Error::truncated(endpoint.host()));
             };
             reader.read(&frame, batch).map_err(|fault| match fault {
-                StreamFault::Unexpected(_) if is_cut => Error::truncated(endpoint.host()),
-                StreamFault::Unexpected(problem) => unexpected(problem),
-                StreamFault::Api(mut error) => {
-                    error.request_id = error.request_id.or_else(|| request_id.clone());
-                    endpoint.refusal(*error, sent)
-                }
+                Fault::Unexpected(_) if is_cut => Error::truncated(endpoint.host()),
+                fault => fault.into_error(endpoint, request_id.as_deref(), sent),
             })?;
             for piece in batch.drain(..) {
                 match piece {

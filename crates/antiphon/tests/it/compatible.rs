@@ -165,6 +165,7 @@ fn models_by_name() {
         ("anthropic:claude-haiku-4-5", "Anthropic"),
         ("claude-haiku-4-5", "Anthropic"),
         ("ollama:llama3.2:latest", "Ollama"),
+        ("azure:my-deployment", "AzureChatOpenAI"),
         ("mistral:mistral-small", "OpenAiCompatible"),
         ("openrouter:vendor/name", "OpenAiCompatible"),
     ] {

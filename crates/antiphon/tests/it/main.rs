@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy takes the helpers of tests for plain functions")]
 
 mod anthropic;
+mod azure;
 mod bad_input;
 mod blocking;
 mod calls;

@@ -2,11 +2,13 @@
 //!
 //! Reference: <https://docs.anthropic.com/en/api/messages>, <https://docs.anthropic.com/en/api/messages-streaming>
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::provider::chat::text;
-use crate::provider::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json};
+use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::Frame;
 
@@ -15,11 +17,11 @@ use crate::transport::Frame;
 pub(super) struct Messages;
 
 impl Wire for Messages {
-    fn path(&self) -> &'static str {
-        "/v1/messages"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let blocks = body["content"].as_array().ok_or("has no `content`")?;
         let mut generation = Generation::new(text(&body["content"]));
         generation.note("finish_reason", body["stop_reason"].clone());
@@ -51,7 +53,7 @@ struct MessageStream {
 }
 
 impl StreamReader for MessageStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         let event = json(frame)?;
         // Servers that speak this language leave one or the other out.
         let name = event["type"].as_str().or(frame.name.as_deref()).unwrap_or_default();
@@ -91,9 +93,8 @@ impl StreamReader for MessageStream {
             }
             "message_stop" => self.is_finished = true,
             "error" => {
-                let unexpected = || StreamFault::Unexpected("has an error event without an error".to_owned());
                 let error = ApiError::in_stream(&event);
-                return Err(error.map_or_else(unexpected, |error| StreamFault::Api(Box::new(error))));
+                return Err(error.map_or_else(|| "has an error event without an error".into(), Into::into));
             }
             // `ping`, `content_block_stop`, and what is yet to come.
             _ => {}

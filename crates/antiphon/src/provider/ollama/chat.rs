@@ -2,10 +2,12 @@
 //!
 //! Reference: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion>
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::provider::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json};
+use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing};
 
@@ -14,14 +16,14 @@ use crate::transport::{Frame, Framing};
 pub(super) struct OllamaChat;
 
 impl Wire for OllamaChat {
-    fn path(&self) -> &'static str {
-        "/api/chat"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/api/chat".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let message = &body["message"];
         if !message.is_object() {
-            return Err("has no `message`".to_owned());
+            return Err("has no `message`".into());
         }
         let mut generation = Generation::new(message["content"].as_str().unwrap_or_default());
         generation.note("finish_reason", body["done_reason"].clone());
@@ -54,10 +56,10 @@ struct OllamaStream {
 }
 
 impl StreamReader for OllamaStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         let line = json(frame)?;
         if let Some(error) = ApiError::in_stream(&line) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         let message = &line["message"];
         pieces.push(Piece::Reasoning(message["thinking"].as_str().unwrap_or_default().to_owned()));
