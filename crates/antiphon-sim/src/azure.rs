@@ -142,7 +142,7 @@ pub(crate) fn refuse(fault: &Fault) -> Refusal {
 
 /// The body of an error: OpenAI's, or the short one of the gateway.
 pub(crate) fn error_body(refusal: &Refusal) -> Value {
-    let Refusal { kind, message, param, code, status } = refusal;
+    let Refusal { kind, message, param, code, status, .. } = refusal;
     if !kind.is_empty() {
         return json!({"error": {"message": message, "type": kind, "param": param, "code": code}});
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 /// Something that goes wrong with one model call; ordered by [`Sim::inject`](crate::Sim::inject).
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +60,8 @@ pub struct ErrorAnswer {
     pub param: Option<String>,
     /// `error.message`.
     pub message: String,
+    /// `error.details`, where the provider has them.
+    pub details: Vec<Value>,
     /// Headers that come along, for example `retry-after`.
     pub headers: Vec<(String, String)>,
 }
@@ -88,6 +91,19 @@ impl ErrorAnswer {
     pub fn content_filtered() -> Self {
         let message = "The response was filtered due to the prompt triggering content management policy.";
         Self::new(400, "", message).with_code("content_filter").with_param("prompt")
+    }
+
+    /// Google's answer to too many requests: the quota that is used up, and when a client may come back.
+    pub fn resource_exhausted(quota: &str, wait: Duration) -> Self {
+        let mut error = Self::new(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.");
+        error.details = vec![
+            json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota}]}),
+            json!({
+                "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{}s", wait.as_secs_f64()),
+            }),
+        ];
+        error
     }
 
     /// A server that has too much to do.

@@ -28,6 +28,7 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
                 message: error.message.clone(),
                 param: error.param.clone(),
                 code: error.code.clone().map(Into::into),
+                details: error.details.clone().into(),
             };
             plan.payload = Payload::Json(error_body(&refusal, exchange));
             let parsed = error.headers.iter().filter_map(|(name, value)| {
@@ -43,7 +44,7 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
             plan.payload = Payload::Page(body);
         }
         Some(Fault::Event { number, text }) => {
-            if let Payload::Events(events) | Payload::Lines(events) = &mut plan.payload {
+            if let Payload::Events(events) | Payload::Lines(events) | Payload::Array(events) = &mut plan.payload {
                 events.truncate(number);
                 events.push(text);
             }

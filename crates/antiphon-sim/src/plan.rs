@@ -33,6 +33,8 @@ pub(crate) enum Payload {
     Events(Vec<String>),
     /// JSON objects, each complete with its line end.
     Lines(Vec<String>),
+    /// The parts of a JSON array.
+    Array(Vec<String>),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     activity::Guard,
-    azure, faulty,
+    azure, faulty, gemini,
     plan::{Payload, Plan},
     refusal::Refusal,
     route::Provider,
@@ -36,6 +36,7 @@ pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
             json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
         }
         Provider::Azure => azure::error_body(refusal),
+        Provider::Gemini => gemini::error_body(refusal),
         Provider::Anthropic => json!({
             "type": "error",
             "error": {"type": kind, "message": message},
@@ -62,6 +63,7 @@ pub(crate) fn render(
         Payload::Page(page) => ("text/html; charset=utf-8", vec![page]),
         Payload::Events(events) => ("text/event-stream; charset=utf-8", events),
         Payload::Lines(lines) => ("application/x-ndjson", lines),
+        Payload::Array(parts) => ("application/json; charset=UTF-8", parts),
     };
     let events: Vec<Bytes> = events.into_iter().map(Bytes::from).collect();
     let body = match (&plan.fault, events.as_slice()) {
@@ -131,7 +133,7 @@ fn headers(plan: &Plan, exchange: &Exchange, load: Option<usize>) -> Vec<(Header
             set("x-ratelimit-remaining-requests", 1_000_u64.saturating_sub(load).to_string());
             set("x-ratelimit-remaining-tokens", 100_000_u64.saturating_sub(plan.tokens.total()).to_string());
         }
-        Provider::Ollama | Provider::PromptLayer => {}
+        Provider::Gemini | Provider::Ollama | Provider::PromptLayer => {}
     }
     headers
 }

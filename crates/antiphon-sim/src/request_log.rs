@@ -29,7 +29,7 @@ const KEPT_HEADERS: [&str; 9] = [
     "x-client-request-id",
 ];
 /// The headers that carry a key.
-const KEY_HEADERS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// The parts of a query that are kept.
 const KEPT_QUERY: [&str; 2] = ["alt", "api-version"];
 /// What stands in a recorded body in place of a key.
@@ -48,8 +48,7 @@ pub struct RecordedRequest {
     /// The JSON body, with the value of a top-level `api_key` replaced; `Null` if there was none or
     /// it was not JSON.
     pub body: Value,
-    /// Where keys came along: the lower-case names of headers, and `body` for a top-level
-    /// `api_key`. The keys themselves are not kept.
+    /// Where keys came along: the lower-case names of headers, `body` for a top-level `api_key`, and `query` for `key`. The keys themselves are not kept.
     pub key_in: Vec<&'static str>,
     /// The headers that say something about the call and cannot hold a key, by lower-case name.
     pub headers: Vec<(&'static str, String)>,
@@ -67,16 +66,19 @@ impl RecordedRequest {
         if body_has_key {
             key_in.push("body");
         }
+        let query = || uri.query().unwrap_or_default().split('&');
+        if query().any(|part| part.strip_prefix("key=").is_some_and(|key| !key.is_empty())) {
+            key_in.push("query");
+        }
         let kept = KEPT_HEADERS.iter().filter_map(|name| {
             let value = headers.get(*name)?.to_str().ok()?;
             Some((*name, value.to_owned()))
         });
-        let query = uri.query().unwrap_or_default().split('&');
         let is_kept = |part: &&str| part.split_once('=').is_some_and(|(name, _)| KEPT_QUERY.contains(&name));
         Self {
             method: method.to_string(),
             path: uri.path().to_owned(),
-            query: query.filter(is_kept).map(str::to_owned).collect(),
+            query: query().filter(is_kept).map(str::to_owned).collect(),
             body,
             key_in,
             headers: kept.collect(),
@@ -172,7 +174,7 @@ GET /995 null
     fn keys_are_noticed_and_not_kept() {
         let check = |name: &'static str, value: &'static str, body: Value, expected: &[&str]| {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
-            let request = RecordedRequest::new(&Method::POST, &uri("/?key=secret&alt=sse"), &headers, body);
+            let request = RecordedRequest::new(&Method::POST, &uri("/?key=&alt=sse"), &headers, body);
             assert_eq!(request.query, ["alt=sse"]);
             assert_eq!(request.key_in, expected, "{name}: {value}");
             assert!(!format!("{request:?}").contains("secret"), "{request:?}");
@@ -184,5 +186,8 @@ GET /995 null
         check("accept", "*/*", json!({"api_key": "secret"}), &["body"]);
         check("accept", "*/*", json!({"api_key": ""}), &[]);
         check("accept", "*/*", json!({"api_key": ["secret"]}), &[]);
+        check("x-goog-api-key", "secret", Value::Null, &["x-goog-api-key"]);
+        let request = RecordedRequest::new(&Method::POST, &uri("/?alt=sse&key=secret"), &HeaderMap::new(), Value::Null);
+        assert_eq!((&request.key_in, &request.query), (&vec!["query"], &vec!["alt=sse".to_owned()]));
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method};
 
 use crate::{
-    anthropic, azure, ollama, openai, promptlayer,
+    anthropic, azure, gemini, ollama, openai, promptlayer,
     refusal::{Fault, Refusal},
 };
 
@@ -13,6 +13,7 @@ pub(crate) enum Provider {
     OpenAi,
     Azure,
     Anthropic,
+    Gemini,
     Ollama,
     PromptLayer,
 }
@@ -22,6 +23,7 @@ pub(crate) enum Endpoint {
     Completions,
     ChatCompletions,
     AzureChat,
+    GenerateContent,
     Messages,
     CountTokens,
     Complete,
@@ -44,6 +46,7 @@ impl Provider {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
             _ if path.starts_with("/api/") => Self::Ollama,
             _ if path.starts_with("/openai/") => Self::Azure,
+            _ if path.starts_with("/v1beta/") || gemini::address(path).is_some() => Self::Gemini,
             "/v1/complete" => Self::Anthropic,
             _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
             _ => Self::OpenAi,
@@ -56,6 +59,7 @@ impl Provider {
         match self {
             Self::OpenAi | Self::Ollama => &["authorization"],
             Self::Azure => &["api-key", "authorization"],
+            Self::Gemini => &["x-goog-api-key", "query"],
             Self::Anthropic => &["x-api-key", "authorization"],
             Self::PromptLayer => &["x-api-key", "body"],
         }
@@ -66,6 +70,7 @@ impl Provider {
         match self {
             Self::OpenAi => openai::refuse(fault),
             Self::Azure => azure::refuse(fault),
+            Self::Gemini => gemini::refuse(fault),
             Self::Anthropic => anthropic::refuse(fault),
             Self::Ollama => ollama::refuse(fault),
             Self::PromptLayer => promptlayer::refuse(fault),
@@ -79,6 +84,7 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
         "/v1/completions" => (Method::POST, Endpoint::Completions),
         "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
         _ if azure::address(path).is_some() => (Method::POST, Endpoint::AzureChat),
+        _ if gemini::address(path).is_some() => (Method::POST, Endpoint::GenerateContent),
         "/v1/messages" => (Method::POST, Endpoint::Messages),
         "/v1/messages/count_tokens" => (Method::POST, Endpoint::CountTokens),
         "/v1/complete" => (Method::POST, Endpoint::Complete),

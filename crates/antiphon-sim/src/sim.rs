@@ -103,6 +103,7 @@ impl Sim {
             ("OPENAI_API_BASE", openai_base_url),
             ("AZURE_OPENAI_ENDPOINT", base_url.clone()),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("GOOGLE_GEMINI_BASE_URL", base_url.clone()),
             ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url.clone()),
             // As PromptLayer's own package called it in 2023.
@@ -110,6 +111,7 @@ impl Sim {
             ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("AZURE_OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("GEMINI_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
         ]
     }

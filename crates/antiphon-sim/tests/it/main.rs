@@ -8,6 +8,7 @@ mod complete;
 mod determinism;
 mod errors;
 mod faults;
+mod gemini;
 mod lifecycle;
 mod models;
 mod ollama;
