@@ -48,6 +48,15 @@ impl EnvVars {
     /// Base URL of the `Anthropic` class, without `/v1`. Setter: `base_url`.
     pub const ANTHROPIC_BASE_URL: &'static str = "ANTHROPIC_BASE_URL";
 
+    /// Key of the `Gemini` class, sent as `x-goog-api-key`. Setter: `api_key`.
+    pub const GEMINI_API_KEY: &'static str = "GEMINI_API_KEY";
+
+    /// The other name of `GEMINI_API_KEY`; as in Google's own packages it counts before that one.
+    pub const GOOGLE_API_KEY: &'static str = "GOOGLE_API_KEY";
+
+    /// Base URL of the `Gemini` class, without a version. Setter: `base_url`.
+    pub const GOOGLE_GEMINI_BASE_URL: &'static str = "GOOGLE_GEMINI_BASE_URL";
+
     /// Server of the `Ollama` class, in Ollama's own form: `HOST:PORT`, or a URL. Setter: `base_url`.
     pub const OLLAMA_HOST: &'static str = "OLLAMA_HOST";
 
@@ -93,6 +102,8 @@ impl EnvVars {
         Self::AZURE_OPENAI_AD_TOKEN,
         Self::ANTHROPIC_API_KEY,
         Self::ANTHROPIC_AUTH_TOKEN,
+        Self::GEMINI_API_KEY,
+        Self::GOOGLE_API_KEY,
         Self::OLLAMA_API_KEY,
         Self::OPENAI_COMPATIBLE_API_KEY,
         Self::DEEPSEEK_API_KEY,

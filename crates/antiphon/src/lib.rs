@@ -117,8 +117,8 @@ pub use finish_reason::FinishReason;
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{
-    Anthropic, AzureChatOpenAI, ChatOpenAI, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI, PromptLayerOpenAI,
-    init,
+    Anthropic, AzureChatOpenAI, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI,
+    PromptLayerOpenAI, init,
 };
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 pub use stream::{LlmStream, StreamEvent};
@@ -136,6 +136,7 @@ const _: () = {
     portable::<PromptLayerChatOpenAI>();
     portable::<AzureChatOpenAI>();
     portable::<Anthropic>();
+    portable::<Gemini>();
     portable::<Ollama>();
     portable::<OpenAiCompatible>();
     portable::<Fallback>();

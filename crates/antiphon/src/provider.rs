@@ -9,6 +9,7 @@ mod chat_openai;
 mod compatible;
 mod completions;
 mod connection;
+mod gemini;
 mod init;
 mod methods;
 mod ollama;
@@ -29,6 +30,7 @@ pub(crate) use self::call_methods::call_methods;
 pub use self::chat_openai::ChatOpenAI;
 pub use self::compatible::OpenAiCompatible;
 use self::compatible::Server;
+pub use self::gemini::Gemini;
 pub use self::init::init;
 pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
@@ -46,6 +48,7 @@ pub(crate) enum Provider {
     OpenAi,
     AzureOpenAi,
     Anthropic,
+    Gemini,
     Ollama,
     PromptLayer,
     /// Speaks OpenAI's language.
@@ -59,6 +62,7 @@ impl Provider {
             Self::OpenAi => "openai",
             Self::AzureOpenAi => "azure.ai.openai",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gcp.gemini",
             Self::Ollama => "ollama",
             Self::PromptLayer => "promptlayer",
             Self::Compatible(server) => server.as_str(),
@@ -71,6 +75,7 @@ impl Provider {
             Self::OpenAi => EnvVars::OPENAI_API_KEY,
             Self::AzureOpenAi => EnvVars::AZURE_OPENAI_API_KEY,
             Self::Anthropic => EnvVars::ANTHROPIC_API_KEY,
+            Self::Gemini => EnvVars::GEMINI_API_KEY,
             Self::Ollama => EnvVars::OLLAMA_API_KEY,
             Self::PromptLayer => EnvVars::PROMPTLAYER_API_KEY,
             Self::Compatible(server) => server.key_variable(),
@@ -83,6 +88,8 @@ impl Provider {
             Self::Anthropic => vec![EnvVars::ANTHROPIC_API_KEY, EnvVars::ANTHROPIC_AUTH_TOKEN],
             // As the official package has it.
             Self::AzureOpenAi => vec![EnvVars::AZURE_OPENAI_AD_TOKEN, EnvVars::AZURE_OPENAI_API_KEY],
+            // As Google's SDK has it.
+            Self::Gemini => vec![EnvVars::GOOGLE_API_KEY, EnvVars::GEMINI_API_KEY],
             _ => vec![self.key_variable()],
         }
     }
@@ -93,6 +100,7 @@ impl Provider {
             (_, EnvVars::ANTHROPIC_AUTH_TOKEN | EnvVars::AZURE_OPENAI_AD_TOKEN | AD_TOKEN) => None,
             (Self::Anthropic, _) => Some("x-api-key"),
             (Self::AzureOpenAi, _) => Some("api-key"),
+            (Self::Gemini, _) => Some("x-goog-api-key"),
             _ => None,
         }
     }
@@ -103,6 +111,7 @@ impl Provider {
             Self::OpenAi => &[EnvVars::OPENAI_BASE_URL, EnvVars::OPENAI_API_BASE],
             Self::AzureOpenAi => &[EnvVars::AZURE_OPENAI_ENDPOINT],
             Self::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
+            Self::Gemini => &[EnvVars::GOOGLE_GEMINI_BASE_URL],
             Self::Ollama => &[EnvVars::OLLAMA_HOST],
             Self::PromptLayer => &[EnvVars::PROMPTLAYER_BASE_URL],
             Self::Compatible(_) => &[],
@@ -115,6 +124,7 @@ impl Provider {
             Self::OpenAi => "https://api.openai.com/v1",
             Self::AzureOpenAi => return None,
             Self::Anthropic => "https://api.anthropic.com",
+            Self::Gemini => "https://generativelanguage.googleapis.com",
             Self::Ollama => "http://127.0.0.1:11434",
             Self::PromptLayer => "https://api.promptlayer.com",
             Self::Compatible(server) => server.default_base_url(),

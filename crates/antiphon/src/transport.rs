@@ -6,6 +6,7 @@ pub(crate) mod background;
 mod base_url;
 mod exchange;
 mod frames;
+mod json_array;
 mod lines;
 pub(crate) mod pool;
 mod scrub;

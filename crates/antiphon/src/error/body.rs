@@ -61,7 +61,7 @@ impl ApiError {
             status,
             // Gemini calls it `status`.
             error_type: text(error, "type").or_else(|| text(error, "status")),
-            code: text(error, "code"),
+            code: details(error).find_map(|detail| text(detail, "reason")).or_else(|| text(error, "code")),
             param: text(error, "param"),
             message,
             request_id: text(value, "request_id"),
@@ -89,6 +89,7 @@ impl ApiError {
         }
         match self.status {
             401 => ErrorKind::Authentication,
+            400 if self.code.as_deref() == Some("API_KEY_INVALID") => ErrorKind::Authentication,
             403 => ErrorKind::PermissionDenied,
             404 => ErrorKind::NotFound,
             // 424 is Bedrock's: the model failed. 498 is Groq's: no capacity in its flex tier.

@@ -1,6 +1,6 @@
 //! Models by name.
 
-use super::{Anthropic, AzureChatOpenAI, ChatOpenAI, Ollama, OpenAiCompatible};
+use super::{Anthropic, AzureChatOpenAI, ChatOpenAI, Gemini, Ollama, OpenAiCompatible};
 use crate::error::Error;
 use crate::llm::Llm;
 
@@ -9,6 +9,8 @@ const PROVIDERS: &[&str] = &[
     "anthropic",
     "azure",
     "deepseek",
+    "gemini",
+    "google",
     "groq",
     "litellm",
     "llama_cpp",
@@ -27,6 +29,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("o3", "openai"),
     ("o4", "openai"),
     ("claude", "anthropic"),
+    ("gemini-", "gemini"),
     ("mistral-", "mistral"),
     ("ministral-", "mistral"),
     ("codestral-", "mistral"),
@@ -36,7 +39,7 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// The model called `name`, which is `provider:model`, with the provider's default settings.
 ///
-/// Providers are `anthropic`, `azure`, `deepseek`, `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
+/// Providers are `anthropic`, `azure`, `deepseek`, `gemini` (or `google`), `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
 /// `vllm`. Without a provider it is told by the model's name, if it is a well-known one (`gpt-...`, `claude-...`).
 ///
 /// ```
@@ -66,6 +69,7 @@ pub fn init(name: &str) -> Result<Box<dyn Llm>, Error> {
     Ok(match provider {
         "anthropic" => Box::new(Anthropic::new().model(model)),
         "azure" => Box::new(AzureChatOpenAI::new(model)),
+        "gemini" | "google" => Box::new(Gemini::new().model(model)),
         "ollama" => Box::new(Ollama::new().model(model)),
         "openai" => Box::new(ChatOpenAI::new().model(model)),
         "deepseek" => Box::new(OpenAiCompatible::deepseek().model(model)),

@@ -64,6 +64,11 @@ pub(crate) trait StreamReader: Debug + Send {
 
     /// Whether the end marker has come.
     fn is_finished(&self) -> bool;
+
+    /// Whether the answer is whole if the body ends now, for formats without an end marker.
+    fn may_end(&self) -> bool {
+        false
+    }
 }
 
 /// What a frame says.

@@ -196,6 +196,9 @@ impl Answer {
                 frame = parser.finish();
             }
             let Some(frame) = frame else {
+                if reader.may_end() && parser.is_between_frames() {
+                    return Ok(());
+                }
                 return Err(Error::truncated(endpoint.host()));
             };
             reader.read(&frame, batch).map_err(|fault| match fault {

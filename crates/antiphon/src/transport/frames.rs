@@ -1,13 +1,16 @@
 //! The pieces that a streamed answer is made of, as its framing cuts them.
 
+use super::json_array::JsonArray;
 use super::lines::Lines;
 use super::sse::{LONGEST_EVENT, SseParser};
 
 /// How a provider cuts its streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Server-sent events: everyone but Ollama.
+    /// Server-sent events: most.
     ServerSentEvents,
+    /// Server-sent events, or the objects of a JSON array: Gemini. Its gateways do not always do what they are asked for.
+    EventsOrArray,
     /// One JSON object per line: Ollama.
     JsonLines,
 }
@@ -25,6 +28,9 @@ pub(crate) struct Frame {
 pub(crate) enum FrameParser {
     Events(SseParser),
     Lines(Lines),
+    Array(JsonArray),
+    /// Which of two it is shows in the first byte.
+    EventsOrArray,
 }
 
 impl FrameParser {
@@ -32,6 +38,7 @@ impl FrameParser {
         match framing {
             Framing::ServerSentEvents => Self::Events(SseParser::default()),
             Framing::JsonLines => Self::Lines(Lines::default()),
+            Framing::EventsOrArray => Self::EventsOrArray,
         }
     }
 
@@ -39,6 +46,15 @@ impl FrameParser {
         match self {
             Self::Events(parser) => parser.push(bytes),
             Self::Lines(lines) => lines.push(bytes),
+            Self::Array(array) => array.push(bytes),
+            Self::EventsOrArray => {
+                if let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                    let is_json = matches!(first, b'[' | b'{');
+                    *self =
+                        if is_json { Self::Array(JsonArray::default()) } else { Self::Events(SseParser::default()) };
+                    self.push(bytes);
+                }
+            }
         }
     }
 
@@ -46,6 +62,8 @@ impl FrameParser {
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, String> {
         match self {
             Self::Events(parser) => parser.next(),
+            Self::Array(array) => array.next(),
+            Self::EventsOrArray => Ok(None),
             Self::Lines(lines) => loop {
                 match lines.next() {
                     Some(line) if line.trim().is_empty() => {}
@@ -59,10 +77,20 @@ impl FrameParser {
         }
     }
 
+    /// Whether the stream may end here, as far as the framing goes.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        match self {
+            Self::Events(parser) => parser.is_between_events(),
+            Self::Lines(lines) => lines.pending() == 0,
+            Self::Array(array) => array.is_complete(),
+            Self::EventsOrArray => true,
+        }
+    }
+
     /// What is left when the stream has ended: the last line of a server that does not end it.
     pub(crate) fn finish(&mut self) -> Option<Frame> {
         match self {
-            Self::Events(_) => None,
+            Self::Events(_) | Self::Array(_) | Self::EventsOrArray => None,
             Self::Lines(lines) => {
                 let data = lines.take_rest().filter(|line| !line.trim().is_empty())?;
                 Some(Frame { name: None, data })
@@ -74,6 +102,22 @@ impl FrameParser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_and_arrays_are_told_apart() {
+        for (text, data) in [("\r\n\ndata: {}\n\n", "{}"), (" \n[{\"a\":1}]", "{\"a\":1}"), ("{\"a\":1}", "{\"a\":1}")]
+        {
+            let mut parser = FrameParser::new(Framing::EventsOrArray);
+            assert!(parser.is_between_frames());
+            let mut frames = Vec::new();
+            for byte in text.as_bytes() {
+                parser.push(&[*byte]);
+                frames.extend(parser.next().unwrap().map(|frame| frame.data));
+            }
+            assert_eq!(frames, [data]);
+            assert!(parser.is_between_frames(), "{text}");
+        }
+    }
 
     #[test]
     fn lines_split_at_every_byte() {

@@ -27,6 +27,11 @@ impl SseParser {
         self.lines.push(bytes);
     }
 
+    /// Whether no event has begun whose end has not come.
+    pub(super) fn is_between_events(&self) -> bool {
+        !self.has_data && self.lines.pending() == 0
+    }
+
     /// The next whole event. An event without data is none, as the standard says.
     ///
     /// # Errors

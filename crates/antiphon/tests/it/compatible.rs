@@ -166,6 +166,9 @@ fn models_by_name() {
         ("claude-haiku-4-5", "Anthropic"),
         ("ollama:llama3.2:latest", "Ollama"),
         ("azure:my-deployment", "AzureChatOpenAI"),
+        ("gemini:gemini-2.5-flash", "Gemini"),
+        ("google:gemini-2.5-flash", "Gemini"),
+        ("gemini-2.5-flash", "Gemini"),
         ("mistral:mistral-small", "OpenAiCompatible"),
         ("openrouter:vendor/name", "OpenAiCompatible"),
     ] {
@@ -174,7 +177,7 @@ fn models_by_name() {
         let model = name.split_once(':').map_or(name, |(_, model)| model);
         assert!(shown.starts_with(class) && shown.contains(&format!("Some(\"{model}\")")), "{name}: {shown}");
     }
-    for name in ["somebody:something", "llama3.2:latest", "", "gemini-x"] {
+    for name in ["somebody:something", "llama3.2:latest", "", "grok-x"] {
         let error = init(name).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("write `provider:model` with one of anthropic, "), "{error}");

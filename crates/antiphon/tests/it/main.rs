@@ -13,6 +13,8 @@ mod completions;
 mod connections;
 mod environment;
 mod errors;
+mod formats;
+mod gemini;
 mod limits;
 mod promptlayer;
 mod proxies;
