@@ -44,6 +44,20 @@ pub enum Fault {
         /// All of its bytes, with its line ends.
         text: String,
     },
+    /// An exception in place of the frame with this number, counted from 0, in a stream of Bedrock's.
+    Exception {
+        /// The number of the frame.
+        number: usize,
+        /// What kind, for example `throttlingException`.
+        kind: String,
+        /// What it says.
+        message: String,
+    },
+    /// A wrong checksum at the end of the frame with this number, counted from 0, in a stream of Bedrock's.
+    BadChecksum {
+        /// The number of the frame.
+        number: usize,
+    },
 }
 
 /// An error that the provider reports.

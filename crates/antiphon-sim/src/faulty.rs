@@ -8,17 +8,17 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use futures::stream;
+use serde_json::json;
 
 use crate::activity::Guard;
+use crate::event_stream::{frame, spoil};
 use crate::fault::Fault;
 use crate::plan::{Payload, Plan};
 use crate::refusal::Refusal;
-use crate::render::error_body;
 use crate::server::Hangup;
-use crate::service::Exchange;
 
 /// Carries out the faults that change what is answered; those that change how are left to [`body`].
-pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(HeaderName, HeaderValue)>) -> Plan {
+pub(crate) fn apply(mut plan: Plan, headers: &mut Vec<(HeaderName, HeaderValue)>) -> Plan {
     match plan.fault.take() {
         Some(Fault::Error(error)) => {
             plan.status = error.status_code();
@@ -30,7 +30,7 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
                 code: error.code.clone().map(Into::into),
                 details: error.details.clone().into(),
             };
-            plan.payload = Payload::Json(error_body(&refusal, exchange));
+            plan.payload = Payload::Refused(refusal);
             let parsed = error.headers.iter().filter_map(|(name, value)| {
                 Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
             });
@@ -43,10 +43,28 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
             plan.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             plan.payload = Payload::Page(body);
         }
-        Some(Fault::Event { number, text }) => {
-            if let Payload::Events(events) | Payload::Lines(events) | Payload::Array(events) = &mut plan.payload {
+        Some(Fault::Event { number, text }) => match &mut plan.payload {
+            Payload::Events(events) | Payload::Lines(events) | Payload::Array(events) => {
                 events.truncate(number);
                 events.push(text);
+            }
+            Payload::Frames(frames) => {
+                frames.truncate(number);
+                frames.push(text.into_bytes());
+            }
+            _ => {}
+        },
+        Some(Fault::Exception { number, kind, message }) => {
+            if let Payload::Frames(frames) = &mut plan.payload {
+                frames.truncate(number);
+                frames.push(frame("exception", &kind, &json!({ "message": message }).to_string()));
+            }
+        }
+        Some(Fault::BadChecksum { number }) => {
+            if let Payload::Frames(frames) = &mut plan.payload
+                && let Some(frame) = frames.get_mut(number)
+            {
+                spoil(frame);
             }
         }
         Some(Fault::WrongLength(off)) => {

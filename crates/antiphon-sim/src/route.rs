@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method};
 
 use crate::{
-    anthropic, azure, gemini, ollama, openai, promptlayer,
+    anthropic, azure, bedrock, gemini, ollama, openai, promptlayer,
     refusal::{Fault, Refusal},
 };
 
@@ -12,6 +12,7 @@ use crate::{
 pub(crate) enum Provider {
     OpenAi,
     Azure,
+    Bedrock,
     Anthropic,
     Gemini,
     Ollama,
@@ -24,6 +25,7 @@ pub(crate) enum Endpoint {
     ChatCompletions,
     AzureChat,
     GenerateContent,
+    Converse,
     Messages,
     CountTokens,
     Complete,
@@ -46,6 +48,7 @@ impl Provider {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
             _ if path.starts_with("/api/") => Self::Ollama,
             _ if path.starts_with("/openai/") => Self::Azure,
+            _ if path.starts_with("/model/") => Self::Bedrock,
             _ if path.starts_with("/v1beta/") || gemini::address(path).is_some() => Self::Gemini,
             "/v1/complete" => Self::Anthropic,
             _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
@@ -57,7 +60,7 @@ impl Provider {
     /// names the places.
     pub(crate) fn key_places(self) -> &'static [&'static str] {
         match self {
-            Self::OpenAi | Self::Ollama => &["authorization"],
+            Self::OpenAi | Self::Ollama | Self::Bedrock => &["authorization"],
             Self::Azure => &["api-key", "authorization"],
             Self::Gemini => &["x-goog-api-key", "query"],
             Self::Anthropic => &["x-api-key", "authorization"],
@@ -70,6 +73,7 @@ impl Provider {
         match self {
             Self::OpenAi => openai::refuse(fault),
             Self::Azure => azure::refuse(fault),
+            Self::Bedrock => bedrock::refuse(fault),
             Self::Gemini => gemini::refuse(fault),
             Self::Anthropic => anthropic::refuse(fault),
             Self::Ollama => ollama::refuse(fault),
@@ -85,6 +89,7 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
         "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
         _ if azure::address(path).is_some() => (Method::POST, Endpoint::AzureChat),
         _ if gemini::address(path).is_some() => (Method::POST, Endpoint::GenerateContent),
+        _ if bedrock::address(path).is_some() => (Method::POST, Endpoint::Converse),
         "/v1/messages" => (Method::POST, Endpoint::Messages),
         "/v1/messages/count_tokens" => (Method::POST, Endpoint::CountTokens),
         "/v1/complete" => (Method::POST, Endpoint::Complete),

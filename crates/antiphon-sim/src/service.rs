@@ -21,7 +21,7 @@ use crate::{
         complete::{self, Dialect},
         messages,
     },
-    azure,
+    azure, bedrock,
     builder::Settings,
     fault::{Fault as Injected, FaultQueue},
     fields::Fields,
@@ -32,7 +32,7 @@ use crate::{
     plan::{Charge, Payload, Plan},
     promptlayer,
     refusal::{Fault, Refusal},
-    render::{self, render},
+    render::render,
     request_log::{RecordedRequest, RequestLog},
     route::{Endpoint, Provider, route},
     seed::Random,
@@ -74,6 +74,7 @@ enum Call {
     Chat(chat::Request),
     Azure(azure::Request),
     Gemini(gemini::Request),
+    Bedrock(bedrock::Request),
     Messages(messages::Request),
     Complete(complete::Request),
     Ollama(ollama::Request),
@@ -87,10 +88,9 @@ pub(crate) async fn answer(service: Arc<Service>, request: Request, hangup: Hang
     let (head, body) = request.into_parts();
     let body = read(body).await;
     let mut exchange = service.exchange(&head);
-    let plan = service.plan(&mut exchange, &head, body).unwrap_or_else(|refusal| {
-        let body = render::error_body(&refusal, &exchange);
-        Plan::at_once(refusal.status, body)
-    });
+    let plan = service
+        .plan(&mut exchange, &head, body)
+        .unwrap_or_else(|refusal| Plan::at_once(refusal.status, Payload::Refused(refusal)));
     let latency = match &plan.fault {
         Some(Injected::Delay(delay)) => plan.latency + *delay,
         _ => plan.latency,
@@ -211,11 +211,12 @@ impl Service {
 
     fn plan_call(&self, call: &Call, exchange: &mut Exchange) -> Plan {
         let (payload, tokens): (Payload, Charge) = match call {
-            Call::Direct(status, body) => return Plan::at_once(*status, body.clone()),
+            Call::Direct(status, body) => return Plan::at_once(*status, Payload::Json(body.clone())),
             Call::Completions(request) => completions::answer(request, &self.generator, &mut exchange.random),
             Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
             Call::Azure(request) => azure::answer(request, &self.generator, &mut exchange.random),
             Call::Gemini(request) => gemini::answer(request, &self.generator, &mut exchange.random),
+            Call::Bedrock(request) => bedrock::answer(request, &self.generator),
             Call::Messages(request) => messages::answer(request, &self.generator, &mut exchange.random),
             Call::Complete(request) => complete::answer(request, &self.generator, &mut exchange.random),
             Call::Ollama(request) => ollama::answer(request, &self.generator),
@@ -248,6 +249,7 @@ impl Service {
             Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
             Endpoint::AzureChat => Call::Azure(azure::parse(&head.uri, json)?),
             Endpoint::GenerateContent => Call::Gemini(gemini::parse(&head.uri, &fields(gemini::refuse)?)?),
+            Endpoint::Converse => Call::Bedrock(bedrock::parse(&head.uri, &fields(bedrock::refuse)?)?),
             Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
             Endpoint::CountTokens => found(messages::count_tokens(&fields(anthropic::refuse)?)?),
             Endpoint::Complete => {
@@ -279,6 +281,7 @@ impl Call {
             Self::Chat(request) => Some(request.model()),
             Self::Azure(request) => Some(request.model()),
             Self::Gemini(request) => Some(request.model()),
+            Self::Bedrock(request) => Some(request.model()),
             Self::Messages(request) => Some(request.model()),
             Self::Complete(request) => Some(request.model()),
             Self::Ollama(request) => Some(request.model()),

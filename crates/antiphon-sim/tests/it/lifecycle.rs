@@ -131,6 +131,7 @@ async fn env_points_clients_at_it() {
             ("AZURE_OPENAI_ENDPOINT", base_url.clone()),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
             ("GOOGLE_GEMINI_BASE_URL", base_url.clone()),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", base_url.clone()),
             ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url.clone()),
             ("URL_API_PROMPTLAYER", base_url),
@@ -138,6 +139,7 @@ async fn env_points_clients_at_it() {
             ("AZURE_OPENAI_API_KEY", simulated.clone()),
             ("ANTHROPIC_API_KEY", simulated.clone()),
             ("GEMINI_API_KEY", simulated.clone()),
+            ("AWS_BEARER_TOKEN_BEDROCK", simulated.clone()),
             ("PROMPTLAYER_API_KEY", simulated),
         ]
     );

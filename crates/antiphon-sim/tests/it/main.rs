@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod azure;
+mod bedrock;
 mod complete;
 mod determinism;
 mod errors;
