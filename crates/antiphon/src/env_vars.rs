@@ -57,6 +57,18 @@ impl EnvVars {
     /// Base URL of the `Gemini` class, without a version. Setter: `base_url`.
     pub const GOOGLE_GEMINI_BASE_URL: &'static str = "GOOGLE_GEMINI_BASE_URL";
 
+    /// API key of the `Bedrock` class, sent as `Authorization: Bearer`. Setter: `api_key`.
+    pub const AWS_BEARER_TOKEN_BEDROCK: &'static str = "AWS_BEARER_TOKEN_BEDROCK";
+
+    /// Region of the `Bedrock` class. Setter: `region`.
+    pub const AWS_REGION: &'static str = "AWS_REGION";
+
+    /// The other name of `AWS_REGION`; read when that is unset.
+    pub const AWS_DEFAULT_REGION: &'static str = "AWS_DEFAULT_REGION";
+
+    /// Base URL of the `Bedrock` class, in place of the region's own. Setter: `base_url`.
+    pub const AWS_ENDPOINT_URL_BEDROCK_RUNTIME: &'static str = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME";
+
     /// Server of the `Ollama` class, in Ollama's own form: `HOST:PORT`, or a URL. Setter: `base_url`.
     pub const OLLAMA_HOST: &'static str = "OLLAMA_HOST";
 
@@ -104,6 +116,7 @@ impl EnvVars {
         Self::ANTHROPIC_AUTH_TOKEN,
         Self::GEMINI_API_KEY,
         Self::GOOGLE_API_KEY,
+        Self::AWS_BEARER_TOKEN_BEDROCK,
         Self::OLLAMA_API_KEY,
         Self::OPENAI_COMPATIBLE_API_KEY,
         Self::DEEPSEEK_API_KEY,

@@ -117,7 +117,7 @@ pub use finish_reason::FinishReason;
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{
-    Anthropic, AzureChatOpenAI, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI,
+    Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI,
     PromptLayerOpenAI, init,
 };
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
@@ -136,6 +136,7 @@ const _: () = {
     portable::<PromptLayerChatOpenAI>();
     portable::<AzureChatOpenAI>();
     portable::<Anthropic>();
+    portable::<Bedrock>();
     portable::<Gemini>();
     portable::<Ollama>();
     portable::<OpenAiCompatible>();

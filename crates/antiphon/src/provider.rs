@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod azure;
+mod bedrock;
 mod call;
 mod call_methods;
 mod chat;
@@ -25,6 +26,7 @@ use url::Url;
 
 pub use self::anthropic::Anthropic;
 pub use self::azure::AzureChatOpenAI;
+pub use self::bedrock::Bedrock;
 pub(crate) use self::call::Plan;
 pub(crate) use self::call_methods::call_methods;
 pub use self::chat_openai::ChatOpenAI;
@@ -47,6 +49,7 @@ const AD_TOKEN: &str = "azure_ad_token";
 pub(crate) enum Provider {
     OpenAi,
     AzureOpenAi,
+    Bedrock,
     Anthropic,
     Gemini,
     Ollama,
@@ -61,6 +64,7 @@ impl Provider {
         match self {
             Self::OpenAi => "openai",
             Self::AzureOpenAi => "azure.ai.openai",
+            Self::Bedrock => "aws.bedrock",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gcp.gemini",
             Self::Ollama => "ollama",
@@ -74,6 +78,7 @@ impl Provider {
         match self {
             Self::OpenAi => EnvVars::OPENAI_API_KEY,
             Self::AzureOpenAi => EnvVars::AZURE_OPENAI_API_KEY,
+            Self::Bedrock => EnvVars::AWS_BEARER_TOKEN_BEDROCK,
             Self::Anthropic => EnvVars::ANTHROPIC_API_KEY,
             Self::Gemini => EnvVars::GEMINI_API_KEY,
             Self::Ollama => EnvVars::OLLAMA_API_KEY,
@@ -110,6 +115,7 @@ impl Provider {
         match self {
             Self::OpenAi => &[EnvVars::OPENAI_BASE_URL, EnvVars::OPENAI_API_BASE],
             Self::AzureOpenAi => &[EnvVars::AZURE_OPENAI_ENDPOINT],
+            Self::Bedrock => &[EnvVars::AWS_ENDPOINT_URL_BEDROCK_RUNTIME],
             Self::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
             Self::Gemini => &[EnvVars::GOOGLE_GEMINI_BASE_URL],
             Self::Ollama => &[EnvVars::OLLAMA_HOST],
@@ -122,7 +128,7 @@ impl Provider {
     pub(crate) fn default_base_url(self) -> Option<&'static str> {
         Some(match self {
             Self::OpenAi => "https://api.openai.com/v1",
-            Self::AzureOpenAi => return None,
+            Self::AzureOpenAi | Self::Bedrock => return None,
             Self::Anthropic => "https://api.anthropic.com",
             Self::Gemini => "https://generativelanguage.googleapis.com",
             Self::Ollama => "http://127.0.0.1:11434",
@@ -136,6 +142,7 @@ impl Provider {
         let domains = match self {
             // At home it needs no key; in its cloud it does.
             Self::Ollama => &["ollama.com"],
+            Self::Bedrock => &["amazonaws.com"],
             Self::AzureOpenAi => &["openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"][..],
             _ => {
                 let url = self.default_base_url().and_then(|url| url.strip_prefix("https://"));

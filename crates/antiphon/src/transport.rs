@@ -4,6 +4,7 @@
 
 pub(crate) mod background;
 mod base_url;
+mod event_stream;
 mod exchange;
 mod frames;
 mod json_array;
@@ -154,7 +155,7 @@ impl Endpoint {
             let Answer { status, headers, body: answer } = self.send(&url, &Bytes::from(body.to_string())).await?;
             lane.observe(&headers);
             let json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-            if status.is_success() && !(json && framing == Framing::ServerSentEvents) {
+            if status.is_success() && !(json && framing.excludes_json()) {
                 let body = StreamBody { body: answer, host: self.host(), limits: self.limits, begun };
                 return Ok(Opened::Stream(body, request_id(&headers)));
             }

@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     pub(crate) base_url: Option<UrlText>,
     pub(crate) organization: Option<String>,
     pub(crate) project: Option<String>,
+    /// Which of AWS's regions is asked.
+    pub(crate) region: Option<String>,
     pub(crate) max_retries: u32,
     /// The limit on a whole attempt; the classes' `timeout`.
     pub(crate) timeout: Option<Duration>,
@@ -55,6 +57,7 @@ impl fmt::Debug for Connection {
             .field("base_url", &self.base_url)
             .field("organization", &self.organization)
             .field("project", &self.project)
+            .field("region", &self.region)
             .field("max_retries", &self.max_retries)
             .field("timeout", &self.timeout)
             .field("first_byte_timeout", &self.first_byte_timeout)
@@ -77,6 +80,7 @@ impl Connection {
             base_url: None,
             organization: None,
             project: None,
+            region: None,
             max_retries: MAX_RETRIES,
             timeout: None,
             first_byte_timeout: None,
@@ -158,10 +162,28 @@ impl Connection {
             UrlText::new(url).parse(name)
         } else if let Some(url) = self.provider.default_base_url() {
             UrlText::new(url).parse("base_url")
+        } else if self.provider == Provider::Bedrock {
+            self.regional_url(env)
         } else {
             let variables = self.provider.url_variables().join(" or ");
             Err(Error::invalid_setting("base_url", format!("must be set, or the variable {variables}")))
         }
+    }
+
+    fn regional_url(&self, env: Env<'_>) -> Result<Url, Error> {
+        let names = [EnvVars::AWS_REGION, EnvVars::AWS_DEFAULT_REGION];
+        let set = self.region.clone().map(|region| ("region", region));
+        let Some((setting, region)) = set.or_else(|| env_vars::first(env, &names)) else {
+            return Err(Error::invalid_setting(
+                "region",
+                format!("must be set, or the variable {}", names.join(" or ")),
+            ));
+        };
+        let region = region.trim();
+        if region.is_empty() || !region.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-') {
+            return Err(Error::invalid_setting(setting, "is not a region of AWS, such as us-east-1"));
+        }
+        UrlText::new(format!("https://bedrock-runtime.{region}.amazonaws.com")).parse(setting)
     }
 
     /// The key and how the user calls it; setters count before variables. `None` is an error at the provider's own host only: a

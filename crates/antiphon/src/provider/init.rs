@@ -1,6 +1,6 @@
 //! Models by name.
 
-use super::{Anthropic, AzureChatOpenAI, ChatOpenAI, Gemini, Ollama, OpenAiCompatible};
+use super::{Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAiCompatible};
 use crate::error::Error;
 use crate::llm::Llm;
 
@@ -8,6 +8,7 @@ use crate::llm::Llm;
 const PROVIDERS: &[&str] = &[
     "anthropic",
     "azure",
+    "bedrock",
     "deepseek",
     "gemini",
     "google",
@@ -39,7 +40,7 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// The model called `name`, which is `provider:model`, with the provider's default settings.
 ///
-/// Providers are `anthropic`, `azure`, `deepseek`, `gemini` (or `google`), `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
+/// Providers are `anthropic`, `azure`, `bedrock`, `deepseek`, `gemini` (or `google`), `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
 /// `vllm`. Without a provider it is told by the model's name, if it is a well-known one (`gpt-...`, `claude-...`).
 ///
 /// ```
@@ -69,6 +70,7 @@ pub fn init(name: &str) -> Result<Box<dyn Llm>, Error> {
     Ok(match provider {
         "anthropic" => Box::new(Anthropic::new().model(model)),
         "azure" => Box::new(AzureChatOpenAI::new(model)),
+        "bedrock" => Box::new(Bedrock::new(model)),
         "gemini" | "google" => Box::new(Gemini::new().model(model)),
         "ollama" => Box::new(Ollama::new().model(model)),
         "openai" => Box::new(ChatOpenAI::new().model(model)),

@@ -142,8 +142,8 @@ fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<
                 .any(|words| message.contains(words));
             ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && is_sent(it))?
         }
-        // Google's errors name no option in a field.
-        Provider::Gemini => return None,
+        // Their errors name no option in a field.
+        Provider::Bedrock | Provider::Gemini => return None,
         Provider::OpenAi
         | Provider::AzureOpenAi
         | Provider::Ollama

@@ -1,5 +1,6 @@
 //! The pieces that a streamed answer is made of, as its framing cuts them.
 
+use super::event_stream::EventStream;
 use super::json_array::JsonArray;
 use super::lines::Lines;
 use super::sse::{LONGEST_EVENT, SseParser};
@@ -13,6 +14,15 @@ pub(crate) enum Framing {
     EventsOrArray,
     /// One JSON object per line: Ollama.
     JsonLines,
+    /// AWS's binary frames: Bedrock.
+    EventStream,
+}
+
+impl Framing {
+    /// Whether a body that says it is JSON is no stream, but a whole answer.
+    pub(super) fn excludes_json(self) -> bool {
+        matches!(self, Self::ServerSentEvents | Self::EventStream)
+    }
 }
 
 /// One event or line.
@@ -21,6 +31,8 @@ pub(crate) struct Frame {
     /// The event's name, if the provider gives one.
     pub(crate) name: Option<String>,
     pub(crate) data: String,
+    /// The framing itself says that this is an error; its name is then what kind.
+    pub(crate) is_error: bool,
 }
 
 /// Bytes in, frames out.
@@ -29,6 +41,7 @@ pub(crate) enum FrameParser {
     Events(SseParser),
     Lines(Lines),
     Array(JsonArray),
+    Binary(EventStream),
     /// Which of two it is shows in the first byte.
     EventsOrArray,
 }
@@ -39,6 +52,7 @@ impl FrameParser {
             Framing::ServerSentEvents => Self::Events(SseParser::default()),
             Framing::JsonLines => Self::Lines(Lines::default()),
             Framing::EventsOrArray => Self::EventsOrArray,
+            Framing::EventStream => Self::Binary(EventStream::default()),
         }
     }
 
@@ -47,6 +61,7 @@ impl FrameParser {
             Self::Events(parser) => parser.push(bytes),
             Self::Lines(lines) => lines.push(bytes),
             Self::Array(array) => array.push(bytes),
+            Self::Binary(frames) => frames.push(bytes),
             Self::EventsOrArray => {
                 if let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
                     let is_json = matches!(first, b'[' | b'{');
@@ -63,11 +78,12 @@ impl FrameParser {
         match self {
             Self::Events(parser) => parser.next(),
             Self::Array(array) => array.next(),
+            Self::Binary(frames) => frames.next(),
             Self::EventsOrArray => Ok(None),
             Self::Lines(lines) => loop {
                 match lines.next() {
                     Some(line) if line.trim().is_empty() => {}
-                    Some(data) => return Ok(Some(Frame { name: None, data })),
+                    Some(data) => return Ok(Some(Frame { name: None, data, is_error: false })),
                     None if lines.pending() > LONGEST_EVENT => {
                         return Err(format!("has a line of more than {LONGEST_EVENT} bytes"));
                     }
@@ -83,6 +99,7 @@ impl FrameParser {
             Self::Events(parser) => parser.is_between_events(),
             Self::Lines(lines) => lines.pending() == 0,
             Self::Array(array) => array.is_complete(),
+            Self::Binary(frames) => frames.is_empty(),
             Self::EventsOrArray => true,
         }
     }
@@ -90,10 +107,10 @@ impl FrameParser {
     /// What is left when the stream has ended: the last line of a server that does not end it.
     pub(crate) fn finish(&mut self) -> Option<Frame> {
         match self {
-            Self::Events(_) | Self::Array(_) | Self::EventsOrArray => None,
+            Self::Events(_) | Self::Array(_) | Self::Binary(_) | Self::EventsOrArray => None,
             Self::Lines(lines) => {
                 let data = lines.take_rest().filter(|line| !line.trim().is_empty())?;
-                Some(Frame { name: None, data })
+                Some(Frame { name: None, data, is_error: false })
             }
         }
     }

@@ -60,7 +60,7 @@ impl JsonArray {
             if self.depth == 0 {
                 self.start = None;
                 let data = String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned();
-                return Ok(Some(Frame { name: None, data }));
+                return Ok(Some(Frame { name: None, data, is_error: false }));
             }
             if self.at - start > LONGEST_EVENT {
                 return Err(format!("has an object of more than {LONGEST_EVENT} bytes"));

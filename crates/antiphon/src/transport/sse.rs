@@ -47,7 +47,7 @@ impl SseParser {
             if line.is_empty() {
                 let (name, data) = (self.name.take(), std::mem::take(&mut self.data));
                 if std::mem::take(&mut self.has_data) {
-                    return Ok(Some(Frame { name, data }));
+                    return Ok(Some(Frame { name, data, is_error: false }));
                 }
                 continue;
             }
@@ -84,7 +84,11 @@ mod tests {
         retry: 10\rid: 7\rdata\r\rnonsense\n\nevent: empty\n\ndata: [DONE]\n\ndata: cut";
 
     fn expected() -> Vec<Frame> {
-        let frame = |name: Option<&str>, data: &str| Frame { name: name.map(str::to_owned), data: data.to_owned() };
+        let frame = |name: Option<&str>, data: &str| Frame {
+            name: name.map(str::to_owned),
+            data: data.to_owned(),
+            is_error: false,
+        };
         vec![
             frame(None, "{\"a\":1}"),
             frame(Some("delta"), " two\n\u{e4}\u{1f980}"),

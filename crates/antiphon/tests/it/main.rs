@@ -5,6 +5,7 @@
 mod anthropic;
 mod azure;
 mod bad_input;
+mod bedrock;
 mod blocking;
 mod calls;
 mod chat;

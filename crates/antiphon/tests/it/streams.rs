@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use antiphon::{
-    Anthropic, AzureChatOpenAI, CallInfo, Callbacks, ChatOpenAI, Error, ErrorKind, Gemini, Llm, LlmResult, Ollama,
-    OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI, StreamEvent,
+    Anthropic, AzureChatOpenAI, Bedrock, CallInfo, Callbacks, ChatOpenAI, Error, ErrorKind, Gemini, Llm, LlmResult,
+    Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI, StreamEvent,
 };
 use antiphon_sim::{ErrorAnswer, Fault, Latency, Sim};
 use futures::StreamExt as _;
@@ -48,6 +48,7 @@ pub(crate) fn classes(sim: &Sim) -> Vec<Box<dyn Llm>> {
         Box::new(Anthropic::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
         Box::new(Ollama::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
         Box::new(AzureChatOpenAI::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
+        Box::new(Bedrock::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
         Box::new(Gemini::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
     ]
 }
@@ -213,7 +214,7 @@ async fn errors_in_the_middle_of_a_stream() {
     let event = "data: {\"error\":{\"code\":\"429\",\"message\":\"slow down\"}}\n\n";
     check(azure, event, ErrorKind::RateLimited, "azure.ai.openai: status 429: slow down").await;
     let event = "data: {\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n";
-    check(&*classes[7], event, ErrorKind::Server, "gcp.gemini: status 503 (UNAVAILABLE): overloaded").await;
+    check(&*classes[8], event, ErrorKind::Server, "gcp.gemini: status 503 (UNAVAILABLE): overloaded").await;
     let event = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     check(anthropic, event, ErrorKind::Server, "anthropic: status 529 (overloaded_error): Overloaded").await;
     let event = "{\"error\":\"an error was encountered while running the model\"}\n";
