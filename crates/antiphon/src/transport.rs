@@ -19,26 +19,22 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::HeaderMap;
 use serde_json::Value;
 use url::Url;
 
-use self::background::within;
 pub(crate) use self::base_url::UrlText;
 use self::base_url::{host, join};
-use self::exchange::Answer;
+use self::exchange::{Answer, Request};
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
 use self::pool::Origin;
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
-use crate::error::{ApiError, Error, Phase};
+use crate::error::{ApiError, Error};
 use crate::limits::{self, Admission, Lane, SetLimits};
 use crate::provider::Provider;
 use crate::retry::{self, RetryPolicy};
 use crate::secret::Secret;
-
-/// The longest answer that is read whole, in bytes. Answers of models are a thousand times shorter.
-const LONGEST_ANSWER: usize = 256 << 20;
 
 /// Builds what the first call of the process would build: the thread that drives connections, and TLS with the
 /// platform's roots, some tens of milliseconds. For hosts that have a moment to spare before that. To open connections
@@ -116,7 +112,7 @@ impl Endpoint {
         let url = join(&self.base_url, path);
         let lane = self.lane(model);
         Box::pin(async move {
-            let bytes = Bytes::from(body.to_string());
+            let bytes = to_bytes(body);
             match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane)).await {
                 Ok((reply, retries, admission)) => Ok(Reply { retries, admission: Some(admission), ..reply }),
                 Err(error) => Err(error.with_provider(self.provider).with_model(model)),
@@ -126,60 +122,37 @@ impl Endpoint {
 
     /// Posts `body` once and reads the whole answer.
     async fn attempt(&self, url: &Url, body: &Value, bytes: &Bytes, lane: &Lane) -> Result<Reply, Error> {
-        let mut phase = Phase::Waiting;
-        let exchange = async {
-            let Answer { status, headers, body } = self.send(url, bytes).await?;
-            phase = Phase::Reading;
-            let bytes = body.bytes(LONGEST_ANSWER).await;
-            Ok((status, headers, bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?))
-        };
-        let limit = self.limits.total;
-        let (status, headers, bytes) = match within(limit, exchange).await? {
-            Some(parts) => parts?,
-            None => return Err(Error::timeout(self.host(), limit, phase)),
-        };
-        lane.observe(&headers);
-        self.read(status, &headers, &bytes, body)
+        match exchange::post(self.request(url, bytes), self.limits, None).await? {
+            Answer::Whole(status, headers, bytes) => {
+                lane.observe(&headers);
+                self.read(status, &headers, &bytes, body)
+            }
+            // Nobody asked for one.
+            Answer::Stream(..) => Err(Error::interrupted()),
+        }
     }
 
     /// Posts `body` once and hands over the answer as it comes. An answer that reports an error is read to its end.
     ///
     /// The limit on the whole stream counts from here.
     pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing, lane: &Lane) -> Result<Opened, Error> {
-        let url = join(&self.base_url, path);
-        let limit = self.limits.total_of_stream;
         let begun = Instant::now();
-        let exchange = async {
-            let Answer { status, headers, body: answer } = self.send(&url, &Bytes::from(body.to_string())).await?;
-            lane.observe(&headers);
-            let json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-            if status.is_success() && !(json && framing == Framing::ServerSentEvents) {
-                let body = StreamBody { body: answer, host: self.host(), limits: self.limits, begun };
-                return Ok(Opened::Stream(body, request_id(&headers)));
+        let request = self.request(&join(&self.base_url, path), &to_bytes(body));
+        match exchange::post(request, self.limits, Some(framing)).await? {
+            Answer::Stream(headers, body) => {
+                lane.observe(&headers);
+                let body = StreamBody { body, host: self.host(), limits: self.limits, begun };
+                Ok(Opened::Stream(body, request_id(&headers)))
             }
-            // An error, or a server that does not stream.
-            let bytes = answer.bytes(LONGEST_ANSWER).await;
-            let bytes = bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?;
-            self.read(status, &headers, &bytes, body).map(Opened::Whole)
-        };
-        match within(limit, exchange).await? {
-            Some(opened) => opened,
-            None => Err(Error::timeout(self.host(), limit, Phase::Waiting)),
+            Answer::Whole(status, headers, bytes) => {
+                lane.observe(&headers);
+                self.read(status, &headers, &bytes, body).map(Opened::Whole)
+            }
         }
     }
 
-    /// Sends a request, up to the head of its answer.
-    async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Error> {
-        let origin = self.origin();
-        let post = exchange::post(url, &origin, &self.headers, body);
-        let answer = match self.limits.first_byte {
-            None => post.await,
-            Some(limit) => match within(limit, post).await? {
-                Some(answer) => answer,
-                None => return Err(Error::timeout(self.host(), limit, Phase::FirstByte)),
-            },
-        };
-        answer.map_err(|failure| failure.into_error(self.host(), Phase::Waiting))
+    fn request(&self, url: &Url, body: &Bytes) -> Request {
+        Request { url: url.clone(), origin: self.origin(), headers: self.headers.clone(), body: body.clone() }
     }
 
     /// Makes an answer or an error of what came back.
@@ -221,6 +194,12 @@ impl Endpoint {
     pub(crate) fn refusal(&self, error: ApiError, sent: &Value) -> Error {
         Error::api(error.tidy(|text| scrub::scrub(text, &self.secrets, sent)))
     }
+}
+
+/// The text of a body.
+fn to_bytes(body: &Value) -> Bytes {
+    // Its keys are strings and its writer takes all: nothing can fail.
+    serde_json::to_vec(body).unwrap_or_default().into()
 }
 
 /// The provider's name for a request.

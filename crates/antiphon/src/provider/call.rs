@@ -44,9 +44,9 @@ pub(crate) struct Plan {
 pub(crate) struct Job {
     /// Place of its first prompt.
     pub(crate) first: usize,
-    pub(crate) body: Body,
+    pub(crate) body: Value,
     /// A body for each of its prompts, for servers that take no lists; empty if it has only one.
-    pub(crate) singles: Vec<Body>,
+    pub(crate) singles: Vec<Value>,
 }
 
 /// What came of some of the prompts.
@@ -64,7 +64,7 @@ impl fmt::Debug for Plan {
 impl Job {
     /// A request for one prompt.
     pub(crate) fn single(first: usize, body: Body) -> Self {
-        Self { first, body, singles: Vec::new() }
+        Self { first, body: Value::Object(body), singles: Vec::new() }
     }
 
     fn prompts(&self) -> usize {
@@ -176,7 +176,7 @@ impl Plan {
         parts(job.first, answers)
     }
 
-    async fn request(&self, endpoint: &Endpoint, body: &Body, prompts: usize) -> Result<Answer, Error> {
+    async fn request(&self, endpoint: &Endpoint, body: &Value, prompts: usize) -> Result<Answer, Error> {
         let mut repaired = refused::post(endpoint, self.wire.path(), &self.model, body).await?;
         let answer = self.read(&repaired, prompts);
         if let (Some(admission), Ok(answer)) = (repaired.reply.admission.take(), &answer) {

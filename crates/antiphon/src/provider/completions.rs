@@ -32,8 +32,8 @@ pub(super) fn jobs(options: &Options, model: &str, prompts: &[String]) -> Vec<Jo
                 [only] => Job::single(first, body(options, model, json!(only))),
                 _ => Job {
                     first,
-                    body: body(options, model, json!(batch)),
-                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt))).collect(),
+                    body: body(options, model, json!(batch)).into(),
+                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt)).into()).collect(),
                 },
             };
             first += batch.len();

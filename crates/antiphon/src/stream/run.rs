@@ -122,7 +122,9 @@ impl Answer {
             return Err(Error::invalid_prompt(0, "is not one request, which a stream must be"));
         };
         let mut body = job.body.clone();
-        plan.wire.ask_for_stream(&mut body);
+        if let Value::Object(body) = &mut body {
+            plan.wire.ask_for_stream(body);
+        }
         let opened = repairing(endpoint, &plan.model, &body, |sent, dropped| async move {
             let lane = endpoint.lane(&plan.model);
             let attempt = || Self::attempt(plan, endpoint, &sent, &lane);

@@ -53,7 +53,7 @@ impl StreamBody {
         let left = total_of_stream.saturating_sub(self.begun.elapsed());
         match within(idle.min(left), self.body.chunk()).await? {
             Some(Ok(chunk)) => Ok(chunk),
-            Some(Err(failure)) => Err(failure.into_error(self.host.clone(), Phase::Reading)),
+            Some(Err(broken)) => Err(broken.into_error(self.host.clone())),
             None if idle < left => Err(Error::timeout(self.host.clone(), idle, Phase::Idle)),
             None => Err(Error::timeout(self.host.clone(), total_of_stream, Phase::Reading)),
         }
