@@ -51,6 +51,7 @@ mod callbacks;
 pub mod connections;
 mod env_vars;
 mod error;
+mod json;
 mod limits;
 mod llm;
 mod prompt;

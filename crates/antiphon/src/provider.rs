@@ -32,7 +32,7 @@ pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
 pub use self::promptlayer_openai::{PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub(crate) use self::refused::{Repaired, repairing};
-pub(crate) use self::wire::{Piece, StreamFault, StreamReader, estimate};
+pub(crate) use self::wire::{Answer, Piece, StreamFault, StreamReader, estimate};
 use crate::env_vars::EnvVars;
 
 /// Who is called.

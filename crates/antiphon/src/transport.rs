@@ -31,6 +31,7 @@ use self::pool::Origin;
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
 use crate::error::{ApiError, Error};
+use crate::json::Json;
 use crate::limits::{self, Admission, Lane, SetLimits};
 use crate::provider::Provider;
 use crate::retry::{self, RetryPolicy};
@@ -61,10 +62,9 @@ pub(crate) struct Endpoint {
     pub(crate) retry: RetryPolicy,
 }
 
-/// A successful answer.
+/// What came with a successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) body: Value,
     pub(crate) request_id: Option<String>,
     pub(crate) retries: u32,
     /// The call's place among those that are under way, until it is settled.
@@ -96,36 +96,47 @@ impl Endpoint {
         limits::lane(self.base_url.as_str(), &self.secrets, model, self.set_limits)
     }
 
-    /// Posts `body`, again if need be, when it is its turn. `tokens` is about how many it will use.
+    /// Posts `body`, again if need be, when it is its turn, and reads the answer with `read`, which says what is wrong
+    /// with it. `tokens` is about how many it will use.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection (HTTP/1.1) or resets the stream (HTTP/2). The
     /// provider may have done the work, and count it, all the same.
-    pub(crate) fn post<'a>(
+    pub(crate) fn post<'a, T: Send>(
         &'a self,
         path: &str,
         model: &'a str,
         body: &'a Value,
         tokens: u64,
-    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        read: impl Fn(&Json<'_>) -> Result<T, String> + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<(T, Reply), Error>> {
         let url = join(&self.base_url, path);
         let lane = self.lane(model);
         Box::pin(async move {
             let bytes = to_bytes(body);
-            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane)).await {
-                Ok((reply, retries, admission)) => Ok(Reply { retries, admission: Some(admission), ..reply }),
+            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane, &read)).await {
+                Ok(((answer, request_id), retries, admission)) => {
+                    Ok((answer, Reply { request_id, retries, admission: Some(admission) }))
+                }
                 Err(error) => Err(error.with_provider(self.provider).with_model(model)),
             }
         })
     }
 
     /// Posts `body` once and reads the whole answer.
-    async fn attempt(&self, url: &Url, body: &Value, bytes: &Bytes, lane: &Lane) -> Result<Reply, Error> {
+    async fn attempt<T>(
+        &self,
+        url: &Url,
+        body: &Value,
+        bytes: &Bytes,
+        lane: &Lane,
+        read: &(impl Fn(&Json<'_>) -> Result<T, String> + Sync),
+    ) -> Result<(T, Option<String>), Error> {
         match exchange::post(self.request(url, bytes), self.limits, None).await? {
             Answer::Whole(status, headers, bytes) => {
                 lane.observe(&headers);
-                self.read(status, &headers, &bytes, body)
+                self.read(status, &headers, &bytes, body, read)
             }
             // Nobody asked for one.
             Answer::Stream(..) => Err(Error::interrupted()),
@@ -135,7 +146,14 @@ impl Endpoint {
     /// Posts `body` once and hands over the answer as it comes. An answer that reports an error is read to its end.
     ///
     /// The limit on the whole stream counts from here.
-    pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing, lane: &Lane) -> Result<Opened, Error> {
+    pub(crate) async fn open<T>(
+        &self,
+        path: &str,
+        body: &Value,
+        framing: Framing,
+        lane: &Lane,
+        read: impl Fn(&Json<'_>) -> Result<T, String>,
+    ) -> Result<Opened<T>, Error> {
         let begun = Instant::now();
         let request = self.request(&join(&self.base_url, path), &to_bytes(body));
         match exchange::post(request, self.limits, Some(framing)).await? {
@@ -146,7 +164,8 @@ impl Endpoint {
             }
             Answer::Whole(status, headers, bytes) => {
                 lane.observe(&headers);
-                self.read(status, &headers, &bytes, body).map(Opened::Whole)
+                let (answer, request_id) = self.read(status, &headers, &bytes, body, read)?;
+                Ok(Opened::Whole(answer, request_id))
             }
         }
     }
@@ -155,27 +174,27 @@ impl Endpoint {
         Request { url: url.clone(), origin: self.origin(), headers: self.headers.clone(), body: body.clone() }
     }
 
-    /// Makes an answer or an error of what came back.
-    fn read(&self, status: StatusCode, headers: &HeaderMap, bytes: &[u8], sent: &Value) -> Result<Reply, Error> {
+    /// Makes an answer and the request's name, or an error, of what came back.
+    fn read<T>(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        sent: &Value,
+        read: impl Fn(&Json<'_>) -> Result<T, String>,
+    ) -> Result<(T, Option<String>), Error> {
         let request_id = request_id(headers);
         let error = if status.is_success() {
             // DeepSeek pads its answers with blank lines while they wait.
-            match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
-                Ok(body) => match embedded_error(status.as_u16(), &body) {
-                    None => {
-                        return Ok(Reply { body, request_id, retries: 0, admission: None });
-                    }
-                    Some(error) => error,
-                },
-                Err(error) => {
-                    let problem = if bytes.trim_ascii().is_empty() {
-                        "is empty".to_owned()
-                    } else {
-                        // serde_json's message names a place, not the text.
-                        format!("is not JSON: {error}")
-                    };
-                    return Err(Error::unexpected_body(status.as_u16(), problem, request_id));
-                }
+            let text = bytes.trim_ascii();
+            let unexpected = |problem| Error::unexpected_body(status.as_u16(), problem, request_id.clone());
+            let body = Json::parse(text).map_err(|error| {
+                // serde_json's message names a place, not the text.
+                unexpected(if text.is_empty() { "is empty".to_owned() } else { format!("is not JSON: {error}") })
+            })?;
+            match ApiError::embedded(status.as_u16(), &body) {
+                None => return Ok((read(&body).map_err(unexpected)?, request_id)),
+                Some(error) => error,
             }
         } else {
             ApiError::decode(status.as_u16(), bytes)
@@ -205,12 +224,4 @@ fn to_bytes(body: &Value) -> Bytes {
 /// The provider's name for a request.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
-}
-
-/// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
-pub(crate) fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
-    let error = body.get("error").filter(|error| error.is_object() || error.is_string())?;
-    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);
-    Some(ApiError::from_json(status, body))
 }

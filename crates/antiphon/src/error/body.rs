@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ErrorKind;
+use crate::json::Json;
 
 /// Longest provider message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -64,13 +65,18 @@ impl ApiError {
 
     /// The error that an event of a stream reports, if it does. Its status is the one that the answer would have had if
     /// the provider had known before.
-    pub(crate) fn in_stream(event: &Value) -> Option<Self> {
-        let error = event.get("error").filter(|error| error.is_object() || error.is_string())?;
-        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        let mut error = Self::from_json(500, event);
+    pub(crate) fn in_stream(event: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(event)?);
+        let mut error = Self::from_json(500, &event.into());
         let named = [&error.error_type, &error.code].into_iter().flatten().find_map(|name| status_of(name));
-        error.status = code.filter(|code| (400..600).contains(code)).or(named).unwrap_or(500);
+        error.status = status.or(named).unwrap_or(500);
         Some(error)
+    }
+
+    /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
+    pub(crate) fn embedded(status: u16, body: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(body)?).unwrap_or(status);
+        Some(Self::from_json(status, &body.into()))
     }
 
     pub(super) fn kind(&self) -> ErrorKind {
@@ -136,6 +142,17 @@ impl fmt::Display for ApiError {
             None => f.write_str(" without an explanation"),
         }
     }
+}
+
+/// The error in what looks like a success.
+fn reported<'a>(body: &'a Json<'_>) -> Option<&'a Json<'a>> {
+    body.get("error").filter(|error| error.is_object() || error.as_str().is_some())
+}
+
+/// The status that such an error names.
+fn status_in(error: &Json<'_>) -> Option<u16> {
+    let code = error["code"].as_u64().and_then(|code| u16::try_from(code).ok());
+    code.filter(|code| (400..600).contains(code))
 }
 
 /// The status that goes with a type or code, in the words of OpenAI and Anthropic.

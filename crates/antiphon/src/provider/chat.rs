@@ -2,13 +2,14 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Provider;
 use super::completions::{DONE, Ending, usage};
 use super::options::Options;
 use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::prompt::Message;
 use crate::result::Generation;
 use crate::transport::{Endpoint, Frame};
@@ -59,18 +60,18 @@ impl Wire for Chat {
         "/chat/completions"
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, String> {
         let choices = body["choices"].as_array().filter(|it| !it.is_empty());
-        let mut choices: Vec<&Value> = choices.ok_or("has no `choices`")?.iter().collect();
+        let mut choices: Vec<&Json<'_>> = choices.ok_or("has no `choices`")?.iter().collect();
         // Stable: choices without an index stay in order.
         choices.sort_by_key(|choice| choice["index"].as_u64());
         let generations = choices.into_iter().map(|choice| {
             let message = &choice["message"];
             let mut generation = Generation::new(text(&message["content"]));
-            generation.note("finish_reason", choice["finish_reason"].clone());
-            generation.note("logprobs", choice["logprobs"].clone());
-            generation.note("refusal", message["refusal"].clone());
-            generation.note("reasoning", reasoning(message).map_or(Value::Null, Value::from));
+            generation.note("finish_reason", &choice["finish_reason"]);
+            generation.note("logprobs", &choice["logprobs"]);
+            generation.note("refusal", &message["refusal"]);
+            generation.note("reasoning", reasoning(message));
             generation
         });
         Ok(Answer {
@@ -118,7 +119,7 @@ impl StreamReader for ChatStream {
             if let Some(refusal) = delta["refusal"].as_str() {
                 pieces.push(Piece::Note("refusal", refusal.into()));
             }
-            pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+            pieces.push(Piece::Note("finish_reason", (&choice["finish_reason"]).into()));
         }
         Ok(())
     }
@@ -129,11 +130,12 @@ impl StreamReader for ChatStream {
 }
 
 /// A content's text; Mistral and Anthropic send a list of parts, of which the text ones count.
-pub(super) fn text(content: &Value) -> String {
+pub(super) fn text(content: &Json<'_>) -> String {
     match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()).collect()
+        Json::String(text) => text.to_string(),
+        Json::Array(parts) => {
+            let texts = parts.iter().filter(|part| part["type"].as_str() == Some("text"));
+            texts.filter_map(|part| part["text"].as_str()).collect()
         }
         _ => String::new(),
     }
@@ -141,17 +143,17 @@ pub(super) fn text(content: &Value) -> String {
 
 /// The thoughts in a message or a delta: `DeepSeek`'s and vLLM's `reasoning_content`, `OpenRouter`'s `reasoning`, Mistral's
 /// parts of type `thinking`.
-fn reasoning(message: &Value) -> Option<String> {
+fn reasoning(message: &Json<'_>) -> Option<String> {
     let named = ["reasoning_content", "reasoning"].iter().find_map(|key| message[*key].as_str());
     let text = named.map_or_else(|| thinking(&message["content"]), str::to_owned);
     (!text.is_empty()).then_some(text)
 }
 
-fn thinking(content: &Value) -> String {
-    let parts = content.as_array().into_iter().flatten().filter(|part| part["type"] == "thinking");
+fn thinking(content: &Json<'_>) -> String {
+    let parts = content.as_array().into_iter().flatten().filter(|part| part["type"].as_str() == Some("thinking"));
     parts
         .map(|part| match &part["thinking"] {
-            Value::String(text) => text.clone(),
+            Json::String(text) => text.to_string(),
             parts => text(parts),
         })
         .collect()

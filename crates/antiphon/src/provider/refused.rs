@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::Provider;
 use super::wire::estimate;
 use crate::error::Error;
+use crate::json::Json;
 use crate::result::Generation;
 use crate::transport::{Endpoint, Reply};
 
@@ -60,11 +61,18 @@ impl Repaired {
     }
 }
 
-/// Posts `body` with what the model refuses left out.
-pub(crate) async fn post(endpoint: &Endpoint, path: &str, model: &str, body: &Value) -> Result<Repaired, Error> {
+/// Posts `body` with what the model refuses left out, and reads the answer with `read`.
+pub(crate) async fn post<T: Send>(
+    endpoint: &Endpoint,
+    path: &str,
+    model: &str,
+    body: &Value,
+    read: impl Fn(&Json<'_>) -> Result<T, String> + Send + Sync,
+) -> Result<(T, Repaired), Error> {
+    let read = &read;
     repairing(endpoint, model, body, |sent, dropped| async move {
-        let reply = endpoint.post(path, model, &sent, estimate(&sent)).await?;
-        Ok(Repaired { reply, dropped })
+        let (answer, reply) = endpoint.post(path, model, &sent, estimate(&sent), read).await?;
+        Ok((answer, Repaired { reply, dropped }))
     })
     .await
 }

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing};
 
@@ -27,7 +28,7 @@ pub(crate) trait Wire: Debug + Send + Sync {
     /// # Errors
     ///
     /// What is wrong with the answer, to follow "the answer ".
-    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String>;
+    fn read(&self, body: &Json<'_>, prompts: usize, n: usize) -> Result<Answer, String>;
 
     /// Makes a body one that asks for a stream.
     fn ask_for_stream(&self, body: &mut Body);
@@ -107,7 +108,7 @@ fn texts(value: &Value) -> u64 {
 }
 
 /// Reads a frame's JSON.
-pub(crate) fn json(frame: &Frame) -> Result<Value, StreamFault> {
-    serde_json::from_str(&frame.data)
+pub(crate) fn json(frame: &Frame) -> Result<Json<'_>, StreamFault> {
+    Json::parse(frame.data.as_bytes())
         .map_err(|error| StreamFault::Unexpected(format!("has an event that is not JSON: {error}")))
 }

@@ -11,8 +11,9 @@ use tracing::{Instrument as _, Span};
 use super::{LlmStream, StreamEvent};
 use crate::callbacks::CallInfo;
 use crate::error::Error;
+use crate::json::Json;
 use crate::limits::Lane;
-use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, estimate, repairing};
+use crate::provider::{Answer as Whole, Piece, Plan, Repaired, StreamFault, StreamReader, estimate, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
 use crate::retry;
 use crate::telemetry;
@@ -139,20 +140,21 @@ impl Answer {
 
     async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value, lane: &Lane) -> Result<Self, Error> {
         let framing = plan.wire.framing();
-        match endpoint.open(plan.wire.path(), sent, framing, lane).await? {
-            Opened::Whole(reply) => Self::whole(plan, reply),
+        let read = |body: &Json<'_>| plan.wire.read(body, 1, plan.n);
+        match endpoint.open(plan.wire.path(), sent, framing, lane, read).await? {
+            Opened::Whole(answer, request_id) => Ok(Self::whole(answer, request_id)),
             Opened::Stream(body, request_id) => {
                 let (parser, reader) = (FrameParser::new(framing), plan.wire.stream_reader());
                 let source = Source { body, parser, reader, sent: sent.clone(), batch: Vec::new() };
-                let reply = Reply { body: Value::Null, request_id, retries: 0, admission: None };
-                let mut answer = Self::new(Some(source), reply);
+                let mut answer = Self::new(Some(source), request_id);
                 answer.fill(endpoint).await?;
                 Ok(answer)
             }
         }
     }
 
-    fn new(source: Option<Source>, reply: Reply) -> Self {
+    fn new(source: Option<Source>, request_id: Option<String>) -> Self {
+        let reply = Reply { request_id, retries: 0, admission: None };
         Self {
             source,
             pieces: VecDeque::new(),
@@ -165,17 +167,15 @@ impl Answer {
     }
 
     /// The answer of a server that does not stream, as one piece.
-    fn whole(plan: &Plan, reply: Reply) -> Result<Self, Error> {
-        let read = plan.wire.read(&reply.body, 1, plan.n);
-        let mut read = read.map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
-        let mut answer = Self::new(None, reply);
+    fn whole(mut read: Whole, request_id: Option<String>) -> Self {
+        let mut answer = Self::new(None, request_id);
         if let Some(mut generation) = read.generations.pop().and_then(|mut it| it.pop()) {
             answer.pieces.push_back(Piece::Text(std::mem::take(&mut generation.text)));
             answer.generation = generation;
         }
         answer.model = read.model;
         answer.pieces.push_back(Piece::Usage(read.usage));
-        Ok(answer)
+        answer
     }
 
     /// Reads until there is something to say or the end marker has come.

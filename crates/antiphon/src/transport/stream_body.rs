@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::TimeLimits;
 use super::background::within;
 use super::exchange::Body;
-use super::{Reply, TimeLimits};
 use crate::error::{Error, Phase};
 
 /// What a request for a stream was answered with.
 #[derive(Debug)]
-pub(crate) enum Opened {
+pub(crate) enum Opened<T> {
     /// A stream, and the provider's name for the request.
     Stream(StreamBody, Option<String>),
-    /// A whole answer, from a server that does not stream.
-    Whole(Reply),
+    /// A whole answer, from a server that does not stream, and the provider's name for the request.
+    Whole(T, Option<String>),
 }
 
 /// Nothing is read ahead of the caller but what fits the connection's buffers. Dropping it closes the connection
