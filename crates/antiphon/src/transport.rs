@@ -170,8 +170,9 @@ impl Endpoint {
         }
     }
 
-    fn request(&self, url: &Url, body: &Bytes) -> Request {
-        Request { url: url.clone(), origin: self.origin(), headers: self.headers.clone(), body: body.clone() }
+    fn request(&self, url: &Url, body: &Bytes) -> Box<Request> {
+        let (headers, body) = (self.headers.clone(), body.clone());
+        Box::new(Request { url: url.clone(), origin: self.origin(), headers, body })
     }
 
     /// Makes an answer and the request's name, or an error, of what came back.

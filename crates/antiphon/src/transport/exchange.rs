@@ -1,6 +1,7 @@
 //! One request, and its answer as it comes.
 
 use std::error::Error as StdError;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,9 +74,10 @@ impl Drop for AbortOnDrop {
 /// Posts a request and reads the answer: to its end, or only its head if it is a stream in `framing`.
 ///
 /// All of that is one task on the runtime of the connections, so that the caller is woken once.
-pub(super) async fn post(request: Request, limits: TimeLimits, framing: Option<Framing>) -> Result<Answer, Error> {
+pub(super) async fn post(request: Box<Request>, limits: TimeLimits, framing: Option<Framing>) -> Result<Answer, Error> {
     let task = background::runtime()?.spawn(async move {
         let host = request.origin.authority();
+        let limit = if framing.is_some() { limits.total_of_stream } else { limits.total };
         let mut phase = Phase::Waiting;
         let exchange = async {
             let (response, lease) = head(request, limits.first_byte).await?;
@@ -89,11 +91,8 @@ pub(super) async fn post(request: Request, limits: TimeLimits, framing: Option<F
             let bytes = bytes.map_err(|broken| broken.into_error(host.clone()))?;
             Ok(Answer::Whole(status, headers, bytes))
         };
-        let limit = if framing.is_some() { limits.total_of_stream } else { limits.total };
-        match within(limit, exchange).await? {
-            Some(answer) => answer,
-            None => Err(Error::timeout(host, limit, phase)),
-        }
+        let answer = within(limit, pin!(exchange)).await?;
+        answer.unwrap_or_else(|| Err(Error::timeout(host, limit, phase)))
     });
     let _abort = AbortOnDrop(task.abort_handle());
     task.await.unwrap_or_else(|_| Err(Error::interrupted()))
@@ -107,9 +106,9 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 
 /// Sends a request and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
 /// closed by the server, did not take up, or that the server promises not to have begun.
-async fn head(request: Request, limit: Option<Duration>) -> Result<(Response, Lease), Error> {
-    let Request { url, origin, mut headers, body } = request;
-    let exchange = async {
+async fn head(request: Box<Request>, limit: Option<Duration>) -> Result<(Response, Lease), Error> {
+    let Request { url, origin, mut headers, body } = *request;
+    let exchange = pin!(async {
         let lease = pool::checkout(&origin).await?;
         let client = lease.client().ok_or_else(Error::interrupted)?;
         headers.insert(CONTENT_TYPE, JSON);
@@ -126,7 +125,7 @@ async fn head(request: Request, limit: Option<Duration>) -> Result<(Response, Le
                 Err(Error::broken(origin.authority(), Phase::Waiting, error.without_url()))
             }
         }
-    };
+    });
     let Some(limit) = limit else {
         return exchange.await;
     };
@@ -159,12 +158,16 @@ fn is_of_one_stream(error: &reqwest::Error) -> bool {
 impl Body {
     /// The next piece; `None` at the end, when the connection is free again.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        let piece = self.piece().await?;
+        if piece.is_none() {
+            self.lease = None;
+        }
+        Ok(piece)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Broken> {
         match self.response.chunk().await {
-            Ok(Some(bytes)) => Ok(Some(bytes)),
-            Ok(None) => {
-                self.lease = None;
-                Ok(None)
-            }
+            Ok(piece) => Ok(piece),
             Err(error) => {
                 if let Some(lease) = self.lease.take()
                     && !is_of_one_stream(&error)
@@ -176,18 +179,19 @@ impl Body {
         }
     }
 
-    /// All pieces, up to `longest` bytes.
-    pub(super) async fn bytes(mut self, longest: usize) -> Result<Bytes, Broken> {
-        let Some(first) = self.chunk().await? else {
-            return Ok(Bytes::new());
-        };
+    /// All pieces, up to `longest` bytes; awaited on the runtime of the connections.
+    async fn bytes(mut self, longest: usize) -> Result<Bytes, Broken> {
+        let first = self.piece().await?.unwrap_or_default();
         let mut rest: Option<Vec<u8>> = None;
-        while let Some(more) = self.chunk().await? {
+        while let Some(more) = self.piece().await? {
             let all = rest.get_or_insert_with(|| first.to_vec());
             if all.len() + more.len() > longest {
                 return Err(Broken(format!("answer of more than {longest} bytes").into()));
             }
             all.extend_from_slice(&more);
+        }
+        if let Some(lease) = self.lease.take() {
+            lease.give_back().await;
         }
         Ok(rest.map_or(first, Bytes::from))
     }

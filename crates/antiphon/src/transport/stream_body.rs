@@ -1,5 +1,6 @@
 //! The body of a streamed answer, piece by piece, within its time limits.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,7 +35,7 @@ const LAST_BYTES: Duration = Duration::from_millis(50);
 impl StreamBody {
     /// Lets the connection be used again: reads on to where the body ends, which usually has come by now.
     pub(crate) async fn finish(mut self) {
-        let rest = async { while let Ok(Some(_)) = self.body.chunk().await {} };
+        let rest = pin!(async { while let Ok(Some(_)) = self.body.chunk().await {} });
         // A server that goes on loses its connection.
         let _ = within(LAST_BYTES, rest).await;
     }
@@ -51,7 +52,7 @@ impl StreamBody {
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let TimeLimits { idle, total_of_stream, .. } = self.limits;
         let left = total_of_stream.saturating_sub(self.begun.elapsed());
-        match within(idle.min(left), self.body.chunk()).await? {
+        match within(idle.min(left), pin!(self.body.chunk())).await? {
             Some(Ok(chunk)) => Ok(chunk),
             Some(Err(broken)) => Err(broken.into_error(self.host.clone())),
             None if idle < left => Err(Error::timeout(self.host.clone(), idle, Phase::Idle)),
