@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::body::{ApiError, status_in};
+pub(crate) use self::body::ApiError;
 pub use self::kind::ErrorKind;
 pub(crate) use self::kind::{Kind, Phase};
 use crate::provider::Provider;

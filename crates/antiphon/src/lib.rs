@@ -96,6 +96,7 @@ pub mod connections;
 mod env_vars;
 mod error;
 mod finish_reason;
+mod json;
 mod limits;
 mod llm;
 mod private;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ErrorKind;
+use crate::json::Json;
 
 /// Longest provider message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -71,13 +72,18 @@ impl ApiError {
 
     /// The error that an event of a stream reports, if it does. Its status is the one that the answer would have had if
     /// the provider had known before.
-    pub(crate) fn in_stream(event: &Value) -> Option<Self> {
-        let error = event.get("error").filter(|error| error.is_object() || error.is_string())?;
-        let code = status_in(error);
-        let mut error = Self::from_json(500, event);
+    pub(crate) fn in_stream(event: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(event)?);
+        let mut error = Self::from_json(500, &event.into());
         let named = [&error.error_type, &error.code].into_iter().flatten().find_map(|name| status_of(name));
-        error.status = code.or(named).unwrap_or(500);
+        error.status = status.or(named).unwrap_or(500);
         Some(error)
+    }
+
+    /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
+    pub(crate) fn embedded(status: u16, body: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(body)?).unwrap_or(status);
+        Some(Self::from_json(status, &body.into()))
     }
 
     pub(super) fn kind(&self) -> ErrorKind {
@@ -149,6 +155,20 @@ impl fmt::Display for ApiError {
     }
 }
 
+/// The error in what looks like a success.
+fn reported<'a>(body: &'a Json<'_>) -> Option<&'a Json<'a>> {
+    body.get("error").filter(|error| error.is_object() || error.as_str().is_some())
+}
+
+/// The status that such an error names by its code: a number, or Azure's text of one.
+fn status_in(error: &Json<'_>) -> Option<u16> {
+    let code = match &error["code"] {
+        Json::String(text) => text.parse().ok(),
+        code => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+    };
+    code.filter(|code| (400..600).contains(code))
+}
+
 /// The status that goes with a type or code, in the words of OpenAI and Anthropic.
 fn status_of(name: &str) -> Option<u16> {
     Some(match name {
@@ -163,11 +183,6 @@ fn status_of(name: &str) -> Option<u16> {
         "overloaded_error" => 529,
         _ => return None,
     })
-}
-
-/// A code that is the status: a number, or Azure's text of one.
-pub(crate) fn status_in(error: &Value) -> Option<u16> {
-    text(error, "code")?.parse().ok().filter(|code| (400..600).contains(code))
 }
 
 /// A field's text; numbers count (llama.cpp and `OpenRouter` send numeric codes).
@@ -272,6 +287,23 @@ mod tests {
         check("", "status 400 without an explanation");
         check("null", "status 400 without an explanation");
         check(r#"{"error":{"code":503,"message":"m"}}"#, "status 400 (503): m");
+    }
+
+    #[test]
+    fn a_success_that_names_a_status() {
+        let check = |body: &str, expected: Option<(u16, u16)>| {
+            let body = Json::parse(body.as_bytes()).unwrap();
+            let status = |error: Option<ApiError>| error.map(|error| error.status);
+            let statuses = status(ApiError::embedded(200, &body)).zip(status(ApiError::in_stream(&body)));
+            assert_eq!(statuses, expected, "{body:?}");
+        };
+        check(r#"{"error":{"code":502}}"#, Some((502, 502)));
+        check(r#"{"error":{"code":"429"}}"#, Some((429, 429)));
+        check(r#"{"error":{"code":"rate_limit_exceeded"}}"#, Some((200, 429)));
+        check(r#"{"error":{"code":70000}}"#, Some((200, 500)));
+        check(r#"{"error":"no"}"#, Some((200, 500)));
+        check(r#"{"error":null}"#, None);
+        check("[]", None);
     }
 
     #[test]

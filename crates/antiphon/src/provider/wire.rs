@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Error};
+use crate::json::Json;
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Endpoint, Frame, Framing};
 
@@ -29,7 +30,7 @@ pub(crate) trait Wire: Debug + Send + Sync {
     /// # Errors
     ///
     /// The error that the answer reports, or what is wrong with it.
-    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, Fault>;
+    fn read(&self, body: &Json<'_>, prompts: usize, n: usize) -> Result<Answer, Fault>;
 
     /// Makes a body one that asks for a stream.
     fn ask_for_stream(&self, body: &mut Body);
@@ -146,7 +147,7 @@ fn texts(value: &Value) -> u64 {
 }
 
 /// Reads a frame's JSON.
-pub(crate) fn json(frame: &Frame) -> Result<Value, Fault> {
-    serde_json::from_str(&frame.data)
+pub(crate) fn json(frame: &Frame) -> Result<Json<'_>, Fault> {
+    Json::parse(frame.data.as_bytes())
         .map_err(|error| Fault::Unexpected(format!("has an event that is not JSON: {error}")))
 }

@@ -9,26 +9,35 @@ use crate::error::Error;
 
 /// A base URL as the user wrote it. `Debug` shows scheme, host and path of it.
 #[derive(Clone)]
-pub(crate) struct UrlText(String);
+pub(crate) struct UrlText {
+    text: String,
+    /// The URL, if it is one that can be used: a class's is asked for in every call.
+    url: Option<Url>,
+}
 
 impl UrlText {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.map(|mut url| {
+            url.set_fragment(None);
+            url
+        });
+        Self { text, url }
     }
 
     /// The URL with what may be secret in it.
     pub(crate) fn expose(&self) -> &str {
-        self.0.trim()
+        self.text.trim()
     }
 
     /// Checks the URL; `setting` names it in an error.
     pub(crate) fn parse(&self, setting: &str) -> Result<Url, Error> {
-        let text = self.0.trim();
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
+        }
+        let text = self.text.trim();
         let problem = match Url::parse(text) {
-            Ok(mut url) if matches!(url.scheme(), "http" | "https") => {
-                url.set_fragment(None);
-                return Ok(url);
-            }
             // `localhost:8000` parses as a URL of scheme `localhost`.
             _ if !text.contains("://") => {
                 format!("has no scheme: write http:// or https:// before {}", shown(text))
@@ -42,7 +51,7 @@ impl UrlText {
 
 impl fmt::Debug for UrlText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", shown(&self.0))
+        write!(f, "{:?}", shown(&self.text))
     }
 }
 

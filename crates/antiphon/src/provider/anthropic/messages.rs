@@ -4,9 +4,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::provider::chat::text;
 use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
@@ -21,11 +20,11 @@ impl Wire for Messages {
         "/v1/messages".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let blocks = body["content"].as_array().ok_or("has no `content`")?;
         let mut generation = Generation::new(text(&body["content"]));
-        generation.note("finish_reason", body["stop_reason"].clone());
-        generation.note("stop_sequence", body["stop_sequence"].clone());
+        generation.note("finish_reason", &body["stop_reason"]);
+        generation.note("stop_sequence", &body["stop_sequence"]);
         let thoughts: String = blocks.iter().filter_map(|block| block["thinking"].as_str()).collect();
         if !thoughts.is_empty() {
             generation.note("reasoning", thoughts);
@@ -86,8 +85,8 @@ impl StreamReader for MessageStream {
                 }
             }
             "message_delta" => {
-                pieces.push(Piece::Note("finish_reason", event["delta"]["stop_reason"].clone()));
-                pieces.push(Piece::Note("stop_sequence", event["delta"]["stop_sequence"].clone()));
+                pieces.push(Piece::Note("finish_reason", (&event["delta"]["stop_reason"]).into()));
+                pieces.push(Piece::Note("stop_sequence", (&event["delta"]["stop_sequence"]).into()));
                 self.counts = self.counts.merge(&event["usage"]);
                 pieces.push(Piece::Usage(self.counts.total()));
             }
@@ -119,7 +118,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn merge(self, usage: &Value) -> Self {
+    fn merge(self, usage: &Json<'_>) -> Self {
         let count = |key: &str, before: u64| usage[key].as_u64().unwrap_or(before);
         Self {
             input: count("input_tokens", self.input),

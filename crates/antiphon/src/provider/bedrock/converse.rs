@@ -7,9 +7,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing, segment};
@@ -24,10 +23,10 @@ impl Wire for Converse {
         format!("/model/{}/{method}", segment(model)).into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let blocks = body["output"]["message"]["content"].as_array().ok_or("has no `output.message.content`")?;
         let mut generation = Generation::new(blocks.iter().filter_map(|it| it["text"].as_str()).collect::<String>());
-        generation.note("finish_reason", body["stopReason"].clone());
+        generation.note("finish_reason", &body["stopReason"]);
         let thoughts = blocks.iter().filter_map(|it| it["reasoningContent"]["reasoningText"]["text"].as_str());
         let thoughts: String = thoughts.collect();
         if !thoughts.is_empty() {
@@ -67,13 +66,13 @@ impl StreamReader for ConverseStream {
         match name {
             "contentBlockDelta" => {
                 let delta = &event["delta"];
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let text = |value: &Json<'_>| value.as_str().unwrap_or_default().to_owned();
                 pieces.push(Piece::Reasoning(text(&delta["reasoningContent"]["text"])));
                 pieces.push(Piece::Text(text(&delta["text"])));
             }
             "messageStop" => {
                 self.has_stopped = true;
-                pieces.push(Piece::Note("finish_reason", event["stopReason"].clone()));
+                pieces.push(Piece::Note("finish_reason", (&event["stopReason"]).into()));
             }
             _ => pieces.push(Piece::Usage(usage(&event["usage"]))),
         }
@@ -106,7 +105,7 @@ fn exception(name: &str, data: &str) -> ApiError {
 }
 
 /// Tokens that went through the model's prompt cache are counted apart.
-fn usage(usage: &Value) -> TokenUsage {
+fn usage(usage: &Json<'_>) -> TokenUsage {
     let count = |key: &str| usage[key].as_u64();
     let (read, written) = (count("cacheReadInputTokens").unwrap_or(0), count("cacheWriteInputTokens").unwrap_or(0));
     let input = count("inputTokens").unwrap_or(0).saturating_add(read).saturating_add(written);

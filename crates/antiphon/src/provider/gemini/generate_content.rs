@@ -7,9 +7,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing, segment};
@@ -32,8 +31,8 @@ impl Wire for GenerateContent {
         "generate_content"
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
-        let mut candidates: Vec<&Value> = body["candidates"].as_array().into_iter().flatten().collect();
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
+        let mut candidates: Vec<&Json<'_>> = body["candidates"].as_array().into_iter().flatten().collect();
         if candidates.is_empty() {
             return Err(blocked(body).map_or_else(|| "has no `candidates`".into(), Into::into));
         }
@@ -41,7 +40,7 @@ impl Wire for GenerateContent {
         candidates.sort_by_key(|candidate| candidate["index"].as_u64());
         let generations = candidates.into_iter().map(|candidate| {
             let mut generation = Generation::new(text(candidate, false));
-            generation.note("finish_reason", candidate["finishReason"].clone());
+            generation.note("finish_reason", &candidate["finishReason"]);
             let thoughts = text(candidate, true);
             if !thoughts.is_empty() {
                 generation.note("reasoning", thoughts);
@@ -88,9 +87,9 @@ impl StreamReader for ContentStream {
         for candidate in chunk["candidates"].as_array().into_iter().flatten() {
             pieces.push(Piece::Reasoning(text(candidate, true)));
             pieces.push(Piece::Text(text(candidate, false)));
-            if !candidate["finishReason"].is_null() {
+            if candidate["finishReason"] != Json::Null {
                 self.has_finish_reason = true;
-                pieces.push(Piece::Note("finish_reason", candidate["finishReason"].clone()));
+                pieces.push(Piece::Note("finish_reason", (&candidate["finishReason"]).into()));
             }
         }
         if chunk["usageMetadata"].is_object() {
@@ -109,13 +108,16 @@ impl StreamReader for ContentStream {
 }
 
 /// The texts of a candidate: those that are thoughts, or those that are not.
-fn text(candidate: &Value, thoughts: bool) -> String {
+fn text(candidate: &Json<'_>, thoughts: bool) -> String {
     let parts = candidate["content"]["parts"].as_array().into_iter().flatten();
-    parts.filter(|part| (part["thought"] == true) == thoughts).filter_map(|part| part["text"].as_str()).collect()
+    parts
+        .filter(|part| (part["thought"].as_bool() == Some(true)) == thoughts)
+        .filter_map(|part| part["text"].as_str())
+        .collect()
 }
 
 /// The refusal of a prompt, which comes with status 200.
-fn blocked(body: &Value) -> Option<ApiError> {
+fn blocked(body: &Json<'_>) -> Option<ApiError> {
     let feedback = &body["promptFeedback"];
     let reason = feedback["blockReason"].as_str()?;
     let message = feedback["blockReasonMessage"].as_str().unwrap_or("the prompt was blocked");
@@ -129,7 +131,7 @@ fn blocked(body: &Value) -> Option<ApiError> {
 }
 
 /// All tokens so far. Thoughts are counted apart from the answer.
-fn usage(usage: &Value) -> TokenUsage {
+fn usage(usage: &Json<'_>) -> TokenUsage {
     let count = |key: &str| usage[key].as_u64();
     let thoughts = count("thoughtsTokenCount").unwrap_or(0);
     let output = count("candidatesTokenCount").unwrap_or(0).saturating_add(thoughts);

@@ -4,9 +4,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing};
@@ -20,13 +19,13 @@ impl Wire for OllamaChat {
         "/api/chat".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let message = &body["message"];
         if !message.is_object() {
             return Err("has no `message`".into());
         }
         let mut generation = Generation::new(message["content"].as_str().unwrap_or_default());
-        generation.note("finish_reason", body["done_reason"].clone());
+        generation.note("finish_reason", &body["done_reason"]);
         if let Some(thoughts) = message["thinking"].as_str().filter(|it| !it.is_empty()) {
             generation.note("reasoning", thoughts);
         }
@@ -64,11 +63,11 @@ impl StreamReader for OllamaStream {
         let message = &line["message"];
         pieces.push(Piece::Reasoning(message["thinking"].as_str().unwrap_or_default().to_owned()));
         pieces.push(Piece::Text(message["content"].as_str().unwrap_or_default().to_owned()));
-        if line["done"] == true {
+        if line["done"].as_bool() == Some(true) {
             if let Some(model) = line["model"].as_str() {
                 pieces.push(Piece::Model(model.to_owned()));
             }
-            pieces.push(Piece::Note("finish_reason", line["done_reason"].clone()));
+            pieces.push(Piece::Note("finish_reason", (&line["done_reason"]).into()));
             pieces.push(Piece::Usage(usage(&line)));
             self.is_finished = true;
         }
@@ -80,7 +79,7 @@ impl StreamReader for OllamaStream {
     }
 }
 
-fn usage(body: &Value) -> TokenUsage {
+fn usage(body: &Json<'_>) -> TokenUsage {
     let count = |key: &str| body[key].as_u64().unwrap_or(0);
     TokenUsage::new(count("prompt_eval_count"), count("eval_count"), None)
 }
