@@ -15,7 +15,7 @@ use crate::event::{CellError, End, Event};
 /// What stands in a secret's place.
 const REDACTED: &str = "[redacted]";
 /// Endings of the names of variables that hold secrets.
-const NAMES: [&str; 3] = ["_API_KEY", "_TOKEN", "_SECRET"];
+const NAMES: [&str; 4] = ["_API_KEY", "_TOKEN", "_SECRET", "_BEARER_TOKEN_BEDROCK"];
 /// A shorter value would be found in innocent text.
 const MIN_BYTES: usize = 8;
 /// What the simulator wants for a key: it opens nothing, and is a word of prose.

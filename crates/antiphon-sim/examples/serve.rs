@@ -10,6 +10,7 @@
 //! - `{"fault": {"error": {"status": 429, "kind": "requests", "message": "..", "code": "..", "headers": {..}}}}`: the
 //!   next call goes wrong. Other faults: `"reset"`, `"stall"`, `{"reset_after": 100}`, `{"cut_after": 100}`,
 //!   `{"stall_after": 100}`, `{"pieces": 1}`, `{"event": {"number": 3, "text": ".."}}`,
+//!   `{"exception": {"number": 3, "kind": "..", "message": ".."}}`, `{"bad_checksum": {"number": 3}}`,
 //!   `{"page": {"status": 502, "body": ".."}}`; `null` lets a call pass.
 //! - `"requests"`: what was asked, oldest first.
 
@@ -119,7 +120,7 @@ fn recorded(request: &RecordedRequest) -> Value {
     let headers: Map<String, Value> =
         request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     json!({
-        "method": request.method, "path": request.path, "body": request.body, "key_in": request.key_in,
+        "method": request.method, "path": request.path, "query": request.query, "body": request.body, "key_in": request.key_in,
         "headers": headers,
     })
 }
@@ -147,6 +148,12 @@ fn fault(value: &Value) -> Outcome<Option<Fault>> {
         "stall_after" => Fault::StallAfter(bytes(value)?),
         "pieces" => Fault::Pieces(bytes(value)?),
         "event" => Fault::Event { number: bytes(&value["number"])?, text: text(&value["text"]) },
+        "exception" => Fault::Exception {
+            number: bytes(&value["number"])?,
+            kind: text(&value["kind"]),
+            message: text(&value["message"]),
+        },
+        "bad_checksum" => Fault::BadChecksum { number: bytes(&value["number"])? },
         unknown => return Err(format!("there is no fault {unknown}").into()),
     }))
 }

@@ -112,7 +112,8 @@ impl SimBuilder {
     }
 
     /// Sets whether chat models show their thoughts before they answer. Default: those whose names say that they do
-    /// (`deepseek-reasoner`, `deepseek-r1`, `qwq`), and Claude and Ollama's models where the request asks for it.
+    /// (`deepseek-reasoner`, `deepseek-r1`, `qwq`), and Claude, Gemini, Ollama's and Bedrock's models where the request
+    /// asks for it.
     pub fn thoughts(mut self, shown: bool) -> Self {
         self.settings.thinks_aloud = shown;
         self

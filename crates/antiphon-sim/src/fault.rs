@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 /// Something that goes wrong with one model call; ordered by [`Sim::inject`](crate::Sim::inject).
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,20 @@ pub enum Fault {
         /// All of its bytes, with its line ends.
         text: String,
     },
+    /// An exception in place of the frame with this number, counted from 0, in a stream of Bedrock's.
+    Exception {
+        /// The number of the frame.
+        number: usize,
+        /// What kind, for example `throttlingException`.
+        kind: String,
+        /// What it says.
+        message: String,
+    },
+    /// A wrong checksum at the end of the frame with this number, counted from 0, in a stream of Bedrock's.
+    BadChecksum {
+        /// The number of the frame.
+        number: usize,
+    },
 }
 
 /// An error that the provider reports.
@@ -59,6 +74,8 @@ pub struct ErrorAnswer {
     pub param: Option<String>,
     /// `error.message`.
     pub message: String,
+    /// `error.details`, where the provider has them.
+    pub details: Vec<Value>,
     /// Headers that come along, for example `retry-after`.
     pub headers: Vec<(String, String)>,
 }
@@ -82,6 +99,25 @@ impl ErrorAnswer {
     pub fn insufficient_quota() -> Self {
         let message = "You exceeded your current quota, please check your plan and billing details.";
         Self::new(429, "insufficient_quota", message).with_code("insufficient_quota")
+    }
+
+    /// A prompt that the provider's content filter refuses, as Azure says it.
+    pub fn content_filtered() -> Self {
+        let message = "The response was filtered due to the prompt triggering content management policy.";
+        Self::new(400, "", message).with_code("content_filter").with_param("prompt")
+    }
+
+    /// Google's answer to too many requests: the quota that is used up, and when a client may come back.
+    pub fn resource_exhausted(quota: &str, wait: Duration) -> Self {
+        let mut error = Self::new(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.");
+        error.details = vec![
+            json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota}]}),
+            json!({
+                "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{}s", wait.as_secs_f64()),
+            }),
+        ];
+        error
     }
 
     /// A server that has too much to do.

@@ -8,17 +8,17 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use futures::stream;
+use serde_json::json;
 
 use crate::activity::Guard;
+use crate::event_stream::{frame, spoil};
 use crate::fault::Fault;
 use crate::plan::{Payload, Plan};
 use crate::refusal::Refusal;
-use crate::render::error_body;
 use crate::server::Hangup;
-use crate::service::Exchange;
 
 /// Carries out the faults that change what is answered; those that change how are left to [`body`].
-pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(HeaderName, HeaderValue)>) -> Plan {
+pub(crate) fn apply(mut plan: Plan, headers: &mut Vec<(HeaderName, HeaderValue)>) -> Plan {
     match plan.fault.take() {
         Some(Fault::Error(error)) => {
             plan.status = error.status_code();
@@ -28,8 +28,9 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
                 message: error.message.clone(),
                 param: error.param.clone(),
                 code: error.code.clone().map(Into::into),
+                details: error.details.clone().into(),
             };
-            plan.payload = Payload::Json(error_body(&refusal, exchange));
+            plan.payload = Payload::Refused(refusal);
             let parsed = error.headers.iter().filter_map(|(name, value)| {
                 Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
             });
@@ -42,10 +43,28 @@ pub(crate) fn apply(mut plan: Plan, exchange: &Exchange, headers: &mut Vec<(Head
             plan.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             plan.payload = Payload::Page(body);
         }
-        Some(Fault::Event { number, text }) => {
-            if let Payload::Events(events) | Payload::Lines(events) = &mut plan.payload {
+        Some(Fault::Event { number, text }) => match &mut plan.payload {
+            Payload::Events(events) | Payload::Lines(events) | Payload::Array(events) => {
                 events.truncate(number);
                 events.push(text);
+            }
+            Payload::Frames(frames) => {
+                frames.truncate(number);
+                frames.push(text.into_bytes());
+            }
+            _ => {}
+        },
+        Some(Fault::Exception { number, kind, message }) => {
+            if let Payload::Frames(frames) = &mut plan.payload {
+                frames.truncate(number);
+                frames.push(frame("exception", &kind, &json!({ "message": message }).to_string()));
+            }
+        }
+        Some(Fault::BadChecksum { number }) => {
+            if let Payload::Frames(frames) = &mut plan.payload
+                && let Some(frame) = frames.get_mut(number)
+            {
+                spoil(frame);
             }
         }
         Some(Fault::WrongLength(off)) => {
@@ -69,13 +88,7 @@ enum Part {
 
 /// Sends one event after the other, with a gap before each but the first, as far as the fault lets it. It holds
 /// `in_flight` until the last one is handed over, or until the client leaves.
-pub(crate) fn body(
-    events: Vec<String>,
-    gap: Duration,
-    fault: Option<&Fault>,
-    in_flight: Guard,
-    hangup: Hangup,
-) -> Body {
+pub(crate) fn body(events: Vec<Bytes>, gap: Duration, fault: Option<&Fault>, in_flight: Guard, hangup: Hangup) -> Body {
     let state = (parts(events, fault), Duration::ZERO, in_flight, hangup);
     Body::from_stream(stream::unfold(state, move |(mut parts, pause, in_flight, hangup)| async move {
         let part = parts.pop_front()?;
@@ -98,8 +111,8 @@ pub(crate) fn body(
     }))
 }
 
-fn parts(events: Vec<String>, fault: Option<&Fault>) -> VecDeque<Part> {
-    let pieces = |events: Vec<String>| events.into_iter().map(|event| Part::Bytes(Bytes::from(event)));
+fn parts(events: Vec<Bytes>, fault: Option<&Fault>) -> VecDeque<Part> {
+    let pieces = |events: Vec<Bytes>| events.into_iter().map(Part::Bytes);
     match fault {
         Some(&Fault::Pieces(size)) => {
             let whole = Bytes::from(events.concat());
@@ -114,20 +127,16 @@ fn parts(events: Vec<String>, fault: Option<&Fault>) -> VecDeque<Part> {
     }
 }
 
-/// The first `length` bytes, at a character's border.
-fn head(events: Vec<String>, length: usize) -> Vec<String> {
+/// The first `length` bytes.
+fn head(events: Vec<Bytes>, length: usize) -> Vec<Bytes> {
     let mut left = length;
     let mut kept = Vec::new();
     for mut event in events {
-        let end = event.floor_char_boundary(left);
-        let is_cut = end < event.len();
-        event.truncate(end);
-        left -= end;
-        kept.push(event);
-        if is_cut {
-            break;
+        event.truncate(left);
+        left -= event.len();
+        if !event.is_empty() {
+            kept.push(event);
         }
     }
-    kept.retain(|event| !event.is_empty());
     kept
 }

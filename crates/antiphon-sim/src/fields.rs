@@ -80,6 +80,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The first field that is none of `known`.
+    pub(crate) fn unknown(&self, known: &[&str]) -> Option<&'a str> {
+        self.object.keys().map(String::as_str).find(|name| !known.contains(name))
+    }
+
     /// The error for the field `name`.
     pub(crate) fn fault(&self, name: &str, problem: Problem) -> Refusal {
         (self.refuse)(&Fault::Field(FieldFault { name: format!("{}{name}", self.prefix), problem }))

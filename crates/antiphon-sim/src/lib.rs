@@ -1,7 +1,8 @@
 //! A loopback server that speaks the wire formats of the LLM providers.
 //!
-//! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like
-//! Anthropic (`/v1/messages`, `/v1/messages/count_tokens`, `/v1/models`, and `/v1/complete` of
+//! [`Sim`] answers like OpenAI (`/v1/completions`, `/v1/chat/completions`, `/v1/models`), like Azure
+//! (`/openai/v1/chat/completions`, `/openai/deployments/NAME/chat/completions`), like Gemini (`/v1beta/models/NAME:generateContent`,
+//! `:streamGenerateContent`), like AWS Bedrock (`/model/ID/converse`, `/model/ID/converse-stream`), like Anthropic (`/v1/messages`, `/v1/messages/count_tokens`, `/v1/models`, and `/v1/complete` of
 //! before, in both of its dialects), like Ollama (`/api/chat`, `/api/generate`, `/api/tags`,
 //! `/api/version`) and like PromptLayer (`/track-request`, `/rest/track-request`, `/log-request`),
 //! with or without streaming, with the providers' headers and error bodies. `GET /health` says that
@@ -34,11 +35,15 @@
 
 mod activity;
 mod anthropic;
+mod azure;
+mod bedrock;
 mod builder;
+mod event_stream;
 mod example;
 mod fault;
 mod faulty;
 mod fields;
+mod gemini;
 mod generate;
 mod latency;
 mod listener;

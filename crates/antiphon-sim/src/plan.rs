@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::refusal::Refusal;
 
 /// A response to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,12 +28,18 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Payload {
     Json(Value),
+    /// An error, in its provider's shape.
+    Refused(Refusal),
     /// HTML.
     Page(String),
     /// Server-sent events, each complete with its empty line.
     Events(Vec<String>),
     /// JSON objects, each complete with its line end.
     Lines(Vec<String>),
+    /// The parts of a JSON array.
+    Array(Vec<String>),
+    /// AWS's binary frames.
+    Frames(Vec<Vec<u8>>),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,12 +56,12 @@ impl Charge {
 
 impl Plan {
     /// An answer at once, for what asks no model.
-    pub(crate) fn at_once(status: StatusCode, body: Value) -> Self {
+    pub(crate) fn at_once(status: StatusCode, payload: Payload) -> Self {
         Self {
             latency: Duration::ZERO,
             chunk_gap: Duration::ZERO,
             status,
-            payload: Payload::Json(body),
+            payload,
             tokens: Charge::default(),
             fault: None,
         }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use crate::fields::FieldFault;
 
@@ -36,11 +37,13 @@ pub(crate) struct Refusal {
     /// The parameter that is to blame, where the provider reports it.
     pub(crate) param: Option<String>,
     pub(crate) code: Option<Cow<'static, str>>,
+    /// What more there is to say, where the provider says it.
+    pub(crate) details: Box<[Value]>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind: kind.into(), message: message.into(), param: None, code: None }
+        Self { status, kind: kind.into(), message: message.into(), param: None, code: None, details: Box::default() }
     }
 
     pub(crate) fn with_param(self, param: impl Into<String>) -> Self {

@@ -1,7 +1,7 @@
 //! A plan as bytes: headers, JSON bodies, streams and error bodies.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header::CONTENT_TYPE},
     response::Response,
 };
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     activity::Guard,
-    faulty,
+    azure, faulty, gemini,
     plan::{Payload, Plan},
     refusal::Refusal,
     route::Provider,
@@ -29,12 +29,15 @@ pub(crate) fn named_event(data: &Value) -> String {
 }
 
 /// The body of an error answer, in the provider's shape.
-pub(crate) fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
+fn error_body(refusal: &Refusal, exchange: &Exchange) -> Value {
     let Refusal { kind, message, param, code, .. } = refusal;
     match exchange.provider {
         Provider::OpenAi => {
             json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
         }
+        Provider::Azure => azure::error_body(refusal),
+        Provider::Gemini => gemini::error_body(refusal),
+        Provider::Bedrock => json!({ "message": message }),
         Provider::Anthropic => json!({
             "type": "error",
             "error": {"type": kind, "message": message},
@@ -55,12 +58,25 @@ pub(crate) fn render(
     hangup: Hangup,
 ) -> Response {
     let mut headers = headers(&plan, exchange, load);
-    let plan = faulty::apply(plan, exchange, &mut headers);
+    let plan = faulty::apply(plan, &mut headers);
+    let texts = |texts: Vec<String>| texts.into_iter().map(Bytes::from).collect::<Vec<_>>();
     let (content_type, events) = match plan.payload {
-        Payload::Json(body) => ("application/json", vec![body.to_string()]),
-        Payload::Page(page) => ("text/html; charset=utf-8", vec![page]),
-        Payload::Events(events) => ("text/event-stream; charset=utf-8", events),
-        Payload::Lines(lines) => ("application/x-ndjson", lines),
+        Payload::Json(body) => ("application/json", texts(vec![body.to_string()])),
+        Payload::Refused(refusal) => {
+            if exchange.provider == Provider::Bedrock
+                && let Ok(kind) = HeaderValue::from_str(&format!("{}:http://simulated/", refusal.kind))
+            {
+                headers.push((HeaderName::from_static("x-amzn-errortype"), kind));
+            }
+            ("application/json", texts(vec![error_body(&refusal, exchange).to_string()]))
+        }
+        Payload::Page(page) => ("text/html; charset=utf-8", texts(vec![page])),
+        Payload::Events(events) => ("text/event-stream; charset=utf-8", texts(events)),
+        Payload::Lines(lines) => ("application/x-ndjson", texts(lines)),
+        Payload::Array(parts) => ("application/json; charset=UTF-8", texts(parts)),
+        Payload::Frames(frames) => {
+            ("application/vnd.amazon.eventstream", frames.into_iter().map(Bytes::from).collect())
+        }
     };
     let body = match (&plan.fault, events.as_slice()) {
         (None, [whole]) => Body::from(whole.clone()),
@@ -119,7 +135,18 @@ fn headers(plan: &Plan, exchange: &Exchange, load: Option<usize>) -> Vec<(Header
             limit(INPUT_TOKENS, 400_000, plan.tokens.input);
             limit(OUTPUT_TOKENS, 80_000, plan.tokens.output);
         }
-        Provider::Ollama | Provider::PromptLayer => {}
+        Provider::Azure => {
+            set("apim-request-id", exchange.request_id.clone());
+            set("x-ms-region", "Simulated".to_owned());
+            // It says what is left, and not of how much.
+            let Some(load) = load.map(|it| it as u64) else {
+                return headers;
+            };
+            set("x-ratelimit-remaining-requests", 1_000_u64.saturating_sub(load).to_string());
+            set("x-ratelimit-remaining-tokens", 100_000_u64.saturating_sub(plan.tokens.total()).to_string());
+        }
+        Provider::Bedrock => set("x-amzn-requestid", exchange.request_id.clone()),
+        Provider::Gemini | Provider::Ollama | Provider::PromptLayer => {}
     }
     headers
 }

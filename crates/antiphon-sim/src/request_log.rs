@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 /// How many requests are kept.
@@ -29,7 +29,9 @@ const KEPT_HEADERS: [&str; 9] = [
     "x-client-request-id",
 ];
 /// The headers that carry a key.
-const KEY_HEADERS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// The parts of a query that are kept.
+const KEPT_QUERY: [&str; 2] = ["alt", "api-version"];
 /// What stands in a recorded body in place of a key.
 const REDACTED: &str = "[redacted]";
 
@@ -41,11 +43,12 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path without the query, which may hold a key.
     pub path: String,
+    /// The parts of the query that say something about the call, as they came.
+    pub query: Vec<String>,
     /// The JSON body, with the value of a top-level `api_key` replaced; `Null` if there was none or
     /// it was not JSON.
     pub body: Value,
-    /// Where keys came along: the lower-case names of headers, and `body` for a top-level
-    /// `api_key`. The keys themselves are not kept.
+    /// Where keys came along: the lower-case names of headers, `body` for a top-level `api_key`, and `query` for `key`. The keys themselves are not kept.
     pub key_in: Vec<&'static str>,
     /// The headers that say something about the call and cannot hold a key, by lower-case name.
     pub headers: Vec<(&'static str, String)>,
@@ -53,7 +56,7 @@ pub struct RecordedRequest {
 
 impl RecordedRequest {
     /// Records a request, and takes the key out of `body`.
-    pub(crate) fn new(method: &Method, path: &str, headers: &HeaderMap, mut body: Value) -> Self {
+    pub(crate) fn new(method: &Method, uri: &Uri, headers: &HeaderMap, mut body: Value) -> Self {
         let body_key = body.get_mut("api_key").map(std::mem::take);
         let body_has_key = matches!(&body_key, Some(Value::String(key)) if !key.is_empty());
         if body_key.is_some() {
@@ -63,11 +66,23 @@ impl RecordedRequest {
         if body_has_key {
             key_in.push("body");
         }
+        let query = || uri.query().unwrap_or_default().split('&');
+        if query().any(|part| part.strip_prefix("key=").is_some_and(|key| !key.is_empty())) {
+            key_in.push("query");
+        }
         let kept = KEPT_HEADERS.iter().filter_map(|name| {
             let value = headers.get(*name)?.to_str().ok()?;
             Some((*name, value.to_owned()))
         });
-        Self { method: method.to_string(), path: path.to_owned(), body, key_in, headers: kept.collect() }
+        let is_kept = |part: &&str| part.split_once('=').is_some_and(|(name, _)| KEPT_QUERY.contains(&name));
+        Self {
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+            query: query().filter(is_kept).map(str::to_owned).collect(),
+            body,
+            key_in,
+            headers: kept.collect(),
+        }
     }
 }
 
@@ -123,23 +138,34 @@ impl fmt::Display for RequestLog {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderMap, HeaderValue, Method};
+    use axum::http::{HeaderMap, HeaderValue, Method, Uri};
     use serde_json::{Value, json};
 
     use super::{BODY_BUDGET, CAPACITY, RecordedRequest, RequestLog};
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn the_log_is_bounded_in_number_and_size() {
         let log = RequestLog::default();
         let request =
-            |path: usize| RecordedRequest::new(&Method::GET, &path.to_string(), &HeaderMap::new(), Value::Null);
+            |path: usize| RecordedRequest::new(&Method::GET, &uri(&format!("/{path}")), &HeaderMap::new(), Value::Null);
         for path in 0..CAPACITY + 5 {
             log.push(request(path), 1);
         }
         assert_eq!(log.to_vec().len(), CAPACITY);
-        assert_eq!(log.to_vec()[0].path, "5");
+        assert_eq!(log.to_vec()[0].path, "/5");
         let shown = log.to_string();
-        assert!(shown.starts_with("1000 requests\nGET 995 null\n"), "{shown}");
+        assert!(
+            shown.starts_with(
+                "1000 requests
+GET /995 null
+"
+            ),
+            "{shown}"
+        );
         log.push(request(7), BODY_BUDGET + 1);
         assert_eq!(log.to_vec().len(), 1);
     }
@@ -148,7 +174,8 @@ mod tests {
     fn keys_are_noticed_and_not_kept() {
         let check = |name: &'static str, value: &'static str, body: Value, expected: &[&str]| {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
-            let request = RecordedRequest::new(&Method::POST, "/", &headers, body);
+            let request = RecordedRequest::new(&Method::POST, &uri("/?key=&alt=sse"), &headers, body);
+            assert_eq!(request.query, ["alt=sse"]);
             assert_eq!(request.key_in, expected, "{name}: {value}");
             assert!(!format!("{request:?}").contains("secret"), "{request:?}");
         };
@@ -159,5 +186,8 @@ mod tests {
         check("accept", "*/*", json!({"api_key": "secret"}), &["body"]);
         check("accept", "*/*", json!({"api_key": ""}), &[]);
         check("accept", "*/*", json!({"api_key": ["secret"]}), &[]);
+        check("x-goog-api-key", "secret", Value::Null, &["x-goog-api-key"]);
+        let request = RecordedRequest::new(&Method::POST, &uri("/?alt=sse&key=secret"), &HeaderMap::new(), Value::Null);
+        assert_eq!((&request.key_in, &request.query), (&vec!["query"], &vec!["alt=sse".to_owned()]));
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method};
 
 use crate::{
-    anthropic, ollama, openai, promptlayer,
+    anthropic, azure, bedrock, gemini, ollama, openai, promptlayer,
     refusal::{Fault, Refusal},
 };
 
@@ -11,7 +11,10 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Provider {
     OpenAi,
+    Azure,
+    Bedrock,
     Anthropic,
+    Gemini,
     Ollama,
     PromptLayer,
 }
@@ -20,6 +23,9 @@ pub(crate) enum Provider {
 pub(crate) enum Endpoint {
     Completions,
     ChatCompletions,
+    AzureChat,
+    GenerateContent,
+    Converse,
     Messages,
     CountTokens,
     Complete,
@@ -41,6 +47,9 @@ impl Provider {
         match path {
             "/track-request" | "/rest/track-request" | "/log-request" => Self::PromptLayer,
             _ if path.starts_with("/api/") => Self::Ollama,
+            _ if path.starts_with("/openai/") => Self::Azure,
+            _ if path.starts_with("/model/") => Self::Bedrock,
+            _ if path.starts_with("/v1beta/") || gemini::address(path).is_some() => Self::Gemini,
             "/v1/complete" => Self::Anthropic,
             _ if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") => Self::Anthropic,
             _ => Self::OpenAi,
@@ -51,7 +60,9 @@ impl Provider {
     /// names the places.
     pub(crate) fn key_places(self) -> &'static [&'static str] {
         match self {
-            Self::OpenAi | Self::Ollama => &["authorization"],
+            Self::OpenAi | Self::Ollama | Self::Bedrock => &["authorization"],
+            Self::Azure => &["api-key", "authorization"],
+            Self::Gemini => &["x-goog-api-key", "query"],
             Self::Anthropic => &["x-api-key", "authorization"],
             Self::PromptLayer => &["x-api-key", "body"],
         }
@@ -61,6 +72,9 @@ impl Provider {
     pub(crate) fn refuse(self, fault: &Fault) -> Refusal {
         match self {
             Self::OpenAi => openai::refuse(fault),
+            Self::Azure => azure::refuse(fault),
+            Self::Bedrock => bedrock::refuse(fault),
+            Self::Gemini => gemini::refuse(fault),
             Self::Anthropic => anthropic::refuse(fault),
             Self::Ollama => ollama::refuse(fault),
             Self::PromptLayer => promptlayer::refuse(fault),
@@ -73,6 +87,9 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
     let (expected, endpoint) = match path {
         "/v1/completions" => (Method::POST, Endpoint::Completions),
         "/v1/chat/completions" => (Method::POST, Endpoint::ChatCompletions),
+        _ if azure::address(path).is_some() => (Method::POST, Endpoint::AzureChat),
+        _ if gemini::address(path).is_some() => (Method::POST, Endpoint::GenerateContent),
+        _ if bedrock::address(path).is_some() => (Method::POST, Endpoint::Converse),
         "/v1/messages" => (Method::POST, Endpoint::Messages),
         "/v1/messages/count_tokens" => (Method::POST, Endpoint::CountTokens),
         "/v1/complete" => (Method::POST, Endpoint::Complete),
@@ -94,4 +111,17 @@ pub(crate) fn route(provider: Provider, method: &Method, path: &str) -> Result<E
     } else {
         Err(Fault::WrongMethod { method: method.to_string(), path: path.to_owned() })
     }
+}
+
+/// A segment of a path without its percent signs.
+pub(crate) fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = (first == b'%').then(|| std::str::from_utf8(tail.get(..2)?).ok()).flatten();
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+        bytes.push(byte.unwrap_or(first));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, StatusCode, request},
+    http::{StatusCode, request},
     response::Response,
 };
 use futures::StreamExt;
@@ -21,16 +21,18 @@ use crate::{
         complete::{self, Dialect},
         messages,
     },
+    azure, bedrock,
     builder::Settings,
     fault::{Fault as Injected, FaultQueue},
     fields::Fields,
+    gemini,
     generate::Generator,
     ollama,
     openai::{self, chat, completions},
     plan::{Charge, Payload, Plan},
     promptlayer,
     refusal::{Fault, Refusal},
-    render::{self, render},
+    render::render,
     request_log::{RecordedRequest, RequestLog},
     route::{Endpoint, Provider, route},
     seed::Random,
@@ -70,6 +72,9 @@ pub(crate) struct Exchange {
 enum Call {
     Completions(completions::Request),
     Chat(chat::Request),
+    Azure(azure::Request),
+    Gemini(gemini::Request),
+    Bedrock(bedrock::Request),
     Messages(messages::Request),
     Complete(complete::Request),
     Ollama(ollama::Request),
@@ -83,10 +88,9 @@ pub(crate) async fn answer(service: Arc<Service>, request: Request, hangup: Hang
     let (head, body) = request.into_parts();
     let body = read(body).await;
     let mut exchange = service.exchange(&head);
-    let plan = service.plan(&mut exchange, &head, body).unwrap_or_else(|refusal| {
-        let body = render::error_body(&refusal, &exchange);
-        Plan::at_once(refusal.status, body)
-    });
+    let plan = service
+        .plan(&mut exchange, &head, body)
+        .unwrap_or_else(|refusal| Plan::at_once(refusal.status, Payload::Refused(refusal)));
     let latency = match &plan.fault {
         Some(Injected::Delay(delay)) => plan.latency + *delay,
         _ => plan.latency,
@@ -150,7 +154,7 @@ impl Service {
         let mut random = Random::new(self.settings.seed, &[number]);
         let request_id = match provider {
             Provider::Anthropic => format!("req_01{}", random.alphanumeric(22)),
-            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer => {
+            _ => {
                 format!("req_{:016x}{:016x}", random.next(), random.next())
             }
         };
@@ -169,7 +173,7 @@ impl Service {
         let body_len = body.as_ref().map_or(0, Vec::len);
         let json = body.map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         let recorded = json.as_ref().ok().cloned().flatten().unwrap_or_default();
-        let recorded = RecordedRequest::new(method, path, &head.headers, recorded);
+        let recorded = RecordedRequest::new(method, &head.uri, &head.headers, recorded);
         let has_key = recorded.key_in.iter().any(|place| exchange.provider.key_places().contains(place));
         self.log.push(recorded, body_len);
         self.activity.request_received();
@@ -183,7 +187,7 @@ impl Service {
             return Err(anthropic::missing_version());
         }
         let json = json.map_err(|fault| refuse(&fault))?;
-        let call = self.parse(endpoint, &head.headers, json.as_ref(), exchange)?;
+        let call = self.parse(endpoint, head, json.as_ref(), exchange)?;
         if let Some(name) = call.model().filter(|name| !self.has_model(exchange.provider, name)) {
             return Err(refuse(&Fault::UnknownModel { name: name.to_owned() }));
         }
@@ -207,9 +211,12 @@ impl Service {
 
     fn plan_call(&self, call: &Call, exchange: &mut Exchange) -> Plan {
         let (payload, tokens): (Payload, Charge) = match call {
-            Call::Direct(status, body) => return Plan::at_once(*status, body.clone()),
+            Call::Direct(status, body) => return Plan::at_once(*status, Payload::Json(body.clone())),
             Call::Completions(request) => completions::answer(request, &self.generator, &mut exchange.random),
             Call::Chat(request) => chat::answer(request, &self.generator, &mut exchange.random),
+            Call::Azure(request) => azure::answer(request, &self.generator, &mut exchange.random),
+            Call::Gemini(request) => gemini::answer(request, &self.generator, &mut exchange.random),
+            Call::Bedrock(request) => bedrock::answer(request, &self.generator),
             Call::Messages(request) => messages::answer(request, &self.generator, &mut exchange.random),
             Call::Complete(request) => complete::answer(request, &self.generator, &mut exchange.random),
             Call::Ollama(request) => ollama::answer(request, &self.generator),
@@ -228,7 +235,7 @@ impl Service {
     fn parse(
         &self,
         endpoint: Endpoint,
-        headers: &HeaderMap,
+        head: &request::Parts,
         json: Option<&Value>,
         exchange: &Exchange,
     ) -> Result<Call, Refusal> {
@@ -240,9 +247,14 @@ impl Service {
         Ok(match endpoint {
             Endpoint::Completions => Call::Completions(completions::parse(&fields(openai::refuse)?)?),
             Endpoint::ChatCompletions => Call::Chat(chat::parse(&fields(openai::refuse)?)?),
+            Endpoint::AzureChat => Call::Azure(azure::parse(&head.uri, json)?),
+            Endpoint::GenerateContent => Call::Gemini(gemini::parse(&head.uri, &fields(gemini::refuse)?)?),
+            Endpoint::Converse => Call::Bedrock(bedrock::parse(&head.uri, &fields(bedrock::refuse)?)?),
             Endpoint::Messages => Call::Messages(messages::parse(&fields(anthropic::refuse)?)?),
             Endpoint::CountTokens => found(messages::count_tokens(&fields(anthropic::refuse)?)?),
-            Endpoint::Complete => Call::Complete(complete::parse(&fields(anthropic::refuse)?, Dialect::of(headers))?),
+            Endpoint::Complete => {
+                Call::Complete(complete::parse(&fields(anthropic::refuse)?, Dialect::of(&head.headers))?)
+            }
             Endpoint::OllamaChat => Call::Ollama(ollama::parse(ollama::Shape::Chat, &fields(ollama::refuse)?)?),
             Endpoint::OllamaGenerate => Call::Ollama(ollama::parse(ollama::Shape::Generate, &fields(ollama::refuse)?)?),
             Endpoint::OllamaTags => found(ollama::tags(&self.listed(&ollama::EXAMPLES))),
@@ -267,6 +279,9 @@ impl Call {
         match self {
             Self::Completions(request) => Some(request.model()),
             Self::Chat(request) => Some(request.model()),
+            Self::Azure(request) => Some(request.model()),
+            Self::Gemini(request) => Some(request.model()),
+            Self::Bedrock(request) => Some(request.model()),
             Self::Messages(request) => Some(request.model()),
             Self::Complete(request) => Some(request.model()),
             Self::Ollama(request) => Some(request.model()),

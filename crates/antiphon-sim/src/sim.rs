@@ -101,13 +101,19 @@ impl Sim {
         vec![
             ("OPENAI_BASE_URL", openai_base_url.clone()),
             ("OPENAI_API_BASE", openai_base_url),
+            ("AZURE_OPENAI_ENDPOINT", base_url.clone()),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("GOOGLE_GEMINI_BASE_URL", base_url.clone()),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", base_url.clone()),
             ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url.clone()),
             // As PromptLayer's own package called it in 2023.
             ("URL_API_PROMPTLAYER", base_url),
             ("OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("AZURE_OPENAI_API_KEY", PLACEHOLDER_KEY.to_owned()),
             ("ANTHROPIC_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("GEMINI_API_KEY", PLACEHOLDER_KEY.to_owned()),
+            ("AWS_BEARER_TOKEN_BEDROCK", PLACEHOLDER_KEY.to_owned()),
             ("PROMPTLAYER_API_KEY", PLACEHOLDER_KEY.to_owned()),
         ]
     }

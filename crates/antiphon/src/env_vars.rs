@@ -27,6 +27,18 @@ impl EnvVars {
     /// Project to bill, sent as `OpenAI-Project`. Setter: `project`.
     pub const OPENAI_PROJECT_ID: &'static str = "OPENAI_PROJECT_ID";
 
+    /// Key of the `AzureChatOpenAI` class, sent as `api-key`. Setter: `api_key`.
+    pub const AZURE_OPENAI_API_KEY: &'static str = "AZURE_OPENAI_API_KEY";
+
+    /// Token of Microsoft Entra ID, sent as `Authorization: Bearer` in place of a key. Setter: `azure_ad_token`.
+    pub const AZURE_OPENAI_AD_TOKEN: &'static str = "AZURE_OPENAI_AD_TOKEN";
+
+    /// URL of the Azure resource, `https://RESOURCE.openai.azure.com`. Setter: `base_url`.
+    pub const AZURE_OPENAI_ENDPOINT: &'static str = "AZURE_OPENAI_ENDPOINT";
+
+    /// Version of Azure's API, for example `2024-10-21`. Setter: `api_version`.
+    pub const OPENAI_API_VERSION: &'static str = "OPENAI_API_VERSION";
+
     /// Key of the `Anthropic` class, sent as `x-api-key`. Setter: `api_key`.
     pub const ANTHROPIC_API_KEY: &'static str = "ANTHROPIC_API_KEY";
 
@@ -35,6 +47,27 @@ impl EnvVars {
 
     /// Base URL of the `Anthropic` class, without `/v1`. Setter: `base_url`.
     pub const ANTHROPIC_BASE_URL: &'static str = "ANTHROPIC_BASE_URL";
+
+    /// Key of the `Gemini` class, sent as `x-goog-api-key`. Setter: `api_key`.
+    pub const GEMINI_API_KEY: &'static str = "GEMINI_API_KEY";
+
+    /// The other name of `GEMINI_API_KEY`; as in Google's own packages it counts before that one.
+    pub const GOOGLE_API_KEY: &'static str = "GOOGLE_API_KEY";
+
+    /// Base URL of the `Gemini` class, without a version. Setter: `base_url`.
+    pub const GOOGLE_GEMINI_BASE_URL: &'static str = "GOOGLE_GEMINI_BASE_URL";
+
+    /// API key of the `Bedrock` class, sent as `Authorization: Bearer`. Setter: `api_key`.
+    pub const AWS_BEARER_TOKEN_BEDROCK: &'static str = "AWS_BEARER_TOKEN_BEDROCK";
+
+    /// Region of the `Bedrock` class. Setter: `region`.
+    pub const AWS_REGION: &'static str = "AWS_REGION";
+
+    /// The other name of `AWS_REGION`; read when that is unset.
+    pub const AWS_DEFAULT_REGION: &'static str = "AWS_DEFAULT_REGION";
+
+    /// Base URL of the `Bedrock` class, in place of the region's own. Setter: `base_url`.
+    pub const AWS_ENDPOINT_URL_BEDROCK_RUNTIME: &'static str = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME";
 
     /// Server of the `Ollama` class, in Ollama's own form: `HOST:PORT`, or a URL. Setter: `base_url`.
     pub const OLLAMA_HOST: &'static str = "OLLAMA_HOST";
@@ -77,8 +110,13 @@ impl EnvVars {
     /// they write.
     pub const SECRETS: &'static [&'static str] = &[
         Self::OPENAI_API_KEY,
+        Self::AZURE_OPENAI_API_KEY,
+        Self::AZURE_OPENAI_AD_TOKEN,
         Self::ANTHROPIC_API_KEY,
         Self::ANTHROPIC_AUTH_TOKEN,
+        Self::GEMINI_API_KEY,
+        Self::GOOGLE_API_KEY,
+        Self::AWS_BEARER_TOKEN_BEDROCK,
         Self::OLLAMA_API_KEY,
         Self::OPENAI_COMPATIBLE_API_KEY,
         Self::DEEPSEEK_API_KEY,

@@ -95,6 +95,8 @@ mod cancel_tests;
 pub mod connections;
 mod env_vars;
 mod error;
+mod finish_reason;
+mod json;
 mod limits;
 mod llm;
 mod private;
@@ -112,10 +114,12 @@ pub use batch::{Batch, BatchItem, BatchProgress};
 pub use callbacks::{CallInfo, Callbacks};
 pub use env_vars::EnvVars;
 pub use error::{Error, ErrorKind};
+pub use finish_reason::FinishReason;
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{
-    Anthropic, ChatOpenAI, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI, PromptLayerOpenAI, init,
+    Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI,
+    PromptLayerOpenAI, init,
 };
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 pub use stream::{LlmStream, StreamEvent};
@@ -131,7 +135,10 @@ const _: () = {
     portable::<ChatOpenAI>();
     portable::<PromptLayerOpenAI>();
     portable::<PromptLayerChatOpenAI>();
+    portable::<AzureChatOpenAI>();
     portable::<Anthropic>();
+    portable::<Bedrock>();
+    portable::<Gemini>();
     portable::<Ollama>();
     portable::<OpenAiCompatible>();
     portable::<Fallback>();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::finish_reason::FinishReason;
 use crate::prompt::Prompt;
 
 /// The answer to a list of prompts.
@@ -44,8 +45,10 @@ pub struct Generation {
     pub text: String,
     /// What else came with it. Keys are present only when there is something to say:
     ///
-    /// - `finish_reason`: why the model stopped, in the provider's own word
+    /// - `finish_reason`: why the model stopped, in the provider's own word; [`finish_reason`](Self::finish_reason) has
+    ///   it in a common one
     /// - `logprobs`, `refusal`, `stop_sequence`: as sent by the provider
+    /// - `prompt_filter_results`, `content_filter_results`: what Azure's content filter found
     /// - `response_model`: the model that answered, if its name is not the one asked for
     /// - `request_id`: the provider's name for the request
     /// - `retries`: how often the request was sent again
@@ -211,6 +214,11 @@ impl Generation {
     /// A completion of which only the text is known.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), generation_info: Map::new() }
+    }
+
+    /// Why the model stopped, in the same words for all providers; `None` if it is not known.
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        self.generation_info.get("finish_reason")?.as_str().map(FinishReason::from_word)
     }
 
     /// Notes `value` unless it says nothing.

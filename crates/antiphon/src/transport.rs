@@ -4,8 +4,10 @@
 
 pub(crate) mod background;
 mod base_url;
+mod event_stream;
 mod exchange;
 mod frames;
+mod json_array;
 mod lines;
 pub(crate) mod pool;
 mod scrub;
@@ -19,26 +21,23 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::HeaderMap;
 use serde_json::Value;
 use url::Url;
 
-use self::background::within;
-pub(crate) use self::base_url::UrlText;
+pub(crate) use self::base_url::{UrlText, segment};
 use self::base_url::{host, join};
-use self::exchange::Answer;
+use self::exchange::{Answer, Request};
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
 use self::pool::Origin;
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
-use crate::error::{ApiError, Error, Phase};
+use crate::error::{ApiError, Error};
+use crate::json::Json;
 use crate::limits::{self, Admission, Lane, SetLimits};
-use crate::provider::Provider;
+use crate::provider::{Fault, Provider};
 use crate::retry::{self, RetryPolicy};
 use crate::secret::Secret;
-
-/// The longest answer that is read whole, in bytes. Answers of models are a thousand times shorter.
-const LONGEST_ANSWER: usize = 256 << 20;
 
 /// Builds what the first call of the process would build: the thread that drives connections, and TLS with the
 /// platform's roots, some tens of milliseconds. For hosts that have a moment to spare before that. To open connections
@@ -65,10 +64,9 @@ pub(crate) struct Endpoint {
     pub(crate) retry: RetryPolicy,
 }
 
-/// A successful answer.
+/// What came with a successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) body: Value,
     pub(crate) request_id: Option<String>,
     pub(crate) retries: u32,
     /// The call's place among those that are under way, until it is settled.
@@ -100,109 +98,109 @@ impl Endpoint {
         limits::lane(self.base_url.as_str(), &self.secrets, model, self.set_limits)
     }
 
-    /// Posts `body`, again if need be, when it is its turn. `tokens` is about how many it will use.
+    /// Posts `body`, again if need be, when it is its turn, and reads the answer with `read`, which says what is wrong
+    /// with it. `tokens` is about how many it will use.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection (HTTP/1.1) or resets the stream (HTTP/2). The
     /// provider may have done the work, and count it, all the same.
-    pub(crate) fn post<'a>(
+    pub(crate) fn post<'a, T: Send>(
         &'a self,
         path: &str,
         model: &'a str,
         body: &'a Value,
         tokens: u64,
-    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        read: impl Fn(&Json<'_>) -> Result<T, Fault> + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<(T, Reply), Error>> {
         let url = join(&self.base_url, path);
         let lane = self.lane(model);
         Box::pin(async move {
-            let bytes = Bytes::from(body.to_string());
-            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane)).await {
-                Ok((reply, retries, admission)) => Ok(Reply { retries, admission: Some(admission), ..reply }),
+            let bytes = to_bytes(body);
+            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane, &read)).await {
+                Ok(((answer, request_id), retries, admission)) => {
+                    Ok((answer, Reply { request_id, retries, admission: Some(admission) }))
+                }
                 Err(error) => Err(error.with_provider(self.provider).with_model(model)),
             }
         })
     }
 
     /// Posts `body` once and reads the whole answer.
-    async fn attempt(&self, url: &Url, body: &Value, bytes: &Bytes, lane: &Lane) -> Result<Reply, Error> {
-        let mut phase = Phase::Waiting;
-        let exchange = async {
-            let Answer { status, headers, body } = self.send(url, bytes).await?;
-            phase = Phase::Reading;
-            let bytes = body.bytes(LONGEST_ANSWER).await;
-            Ok((status, headers, bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?))
-        };
-        let limit = self.limits.total;
-        let (status, headers, bytes) = match within(limit, exchange).await? {
-            Some(parts) => parts?,
-            None => return Err(Error::timeout(self.host(), limit, phase)),
-        };
-        lane.observe(&headers);
-        self.read(status, &headers, &bytes, body)
+    async fn attempt<T>(
+        &self,
+        url: &Url,
+        body: &Value,
+        bytes: &Bytes,
+        lane: &Lane,
+        read: &(impl Fn(&Json<'_>) -> Result<T, Fault> + Sync),
+    ) -> Result<(T, Option<String>), Error> {
+        match exchange::post(self.request(url, bytes), self.limits, None).await? {
+            Answer::Whole(status, headers, bytes) => {
+                lane.observe(&headers);
+                self.read(status, &headers, &bytes, body, read)
+            }
+            // Nobody asked for one.
+            Answer::Stream(..) => Err(Error::interrupted()),
+        }
     }
 
     /// Posts `body` once and hands over the answer as it comes. An answer that reports an error is read to its end.
     ///
     /// The limit on the whole stream counts from here.
-    pub(crate) async fn open(&self, path: &str, body: &Value, framing: Framing, lane: &Lane) -> Result<Opened, Error> {
-        let url = join(&self.base_url, path);
-        let limit = self.limits.total_of_stream;
+    pub(crate) async fn open<T>(
+        &self,
+        path: &str,
+        body: &Value,
+        framing: Framing,
+        lane: &Lane,
+        read: impl Fn(&Json<'_>) -> Result<T, Fault>,
+    ) -> Result<Opened<T>, Error> {
         let begun = Instant::now();
-        let exchange = async {
-            let Answer { status, headers, body: answer } = self.send(&url, &Bytes::from(body.to_string())).await?;
-            lane.observe(&headers);
-            let json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-            if status.is_success() && !(json && framing == Framing::ServerSentEvents) {
-                let body = StreamBody { body: answer, host: self.host(), limits: self.limits, begun };
-                return Ok(Opened::Stream(body, request_id(&headers)));
+        let request = self.request(&join(&self.base_url, path), &to_bytes(body));
+        match exchange::post(request, self.limits, Some(framing)).await? {
+            Answer::Stream(headers, body) => {
+                lane.observe(&headers);
+                let body = StreamBody { body, host: self.host(), limits: self.limits, begun };
+                Ok(Opened::Stream(body, request_id(&headers)))
             }
-            // An error, or a server that does not stream.
-            let bytes = answer.bytes(LONGEST_ANSWER).await;
-            let bytes = bytes.map_err(|failure| failure.into_error(self.host(), Phase::Reading))?;
-            self.read(status, &headers, &bytes, body).map(Opened::Whole)
-        };
-        match within(limit, exchange).await? {
-            Some(opened) => opened,
-            None => Err(Error::timeout(self.host(), limit, Phase::Waiting)),
+            Answer::Whole(status, headers, bytes) => {
+                lane.observe(&headers);
+                let (answer, request_id) = self.read(status, &headers, &bytes, body, read)?;
+                Ok(Opened::Whole(answer, request_id))
+            }
         }
     }
 
-    /// Sends a request, up to the head of its answer.
-    async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Error> {
-        let origin = self.origin();
-        let post = exchange::post(url, &origin, &self.headers, body);
-        let answer = match self.limits.first_byte {
-            None => post.await,
-            Some(limit) => match within(limit, post).await? {
-                Some(answer) => answer,
-                None => return Err(Error::timeout(self.host(), limit, Phase::FirstByte)),
-            },
-        };
-        answer.map_err(|failure| failure.into_error(self.host(), Phase::Waiting))
+    fn request(&self, url: &Url, body: &Bytes) -> Box<Request> {
+        let (headers, body) = (self.headers.clone(), body.clone());
+        Box::new(Request { url: url.clone(), origin: self.origin(), headers, body })
     }
 
-    /// Makes an answer or an error of what came back.
-    fn read(&self, status: StatusCode, headers: &HeaderMap, bytes: &[u8], sent: &Value) -> Result<Reply, Error> {
+    /// Makes an answer and the request's name, or an error, of what came back.
+    fn read<T>(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        sent: &Value,
+        read: impl Fn(&Json<'_>) -> Result<T, Fault>,
+    ) -> Result<(T, Option<String>), Error> {
         let request_id = request_id(headers);
         let error = if status.is_success() {
             // DeepSeek pads its answers with blank lines while they wait.
-            match serde_json::from_slice::<Value>(bytes.trim_ascii()) {
-                Ok(body) => match embedded_error(status.as_u16(), &body) {
-                    None => {
-                        return Ok(Reply { body, request_id, retries: 0, admission: None });
-                    }
-                    Some(error) => error,
-                },
-                Err(error) => {
-                    let problem = if bytes.trim_ascii().is_empty() {
-                        "is empty".to_owned()
-                    } else {
-                        // serde_json's message names a place, not the text.
-                        format!("is not JSON: {error}")
-                    };
-                    return Err(Error::unexpected_body(status.as_u16(), problem, request_id));
+            let text = bytes.trim_ascii();
+            let unexpected = |problem| Error::unexpected_body(status.as_u16(), problem, request_id.clone());
+            let body = Json::parse(text).map_err(|error| {
+                // serde_json's message names a place, not the text.
+                unexpected(if text.is_empty() { "is empty".to_owned() } else { format!("is not JSON: {error}") })
+            })?;
+            match ApiError::embedded(status.as_u16(), &body) {
+                None => {
+                    let answer = read(&body).map_err(|fault| fault.into_error(self, request_id.as_deref(), sent))?;
+                    return Ok((answer, request_id));
                 }
+                Some(error) => error,
             }
         } else {
             ApiError::decode(status.as_u16(), bytes)
@@ -210,7 +208,8 @@ impl Endpoint {
 
         let error = ApiError {
             request_id: request_id.or(error.request_id),
-            retry_after: retry::retry_after(headers, SystemTime::now()),
+            error_type: error.error_type.or_else(|| error_type(headers)),
+            retry_after: retry::retry_after(headers, SystemTime::now()).or(error.retry_after),
             should_retry: retry::should_retry(headers),
             ..error
         };
@@ -223,15 +222,20 @@ impl Endpoint {
     }
 }
 
-/// The provider's name for a request.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+/// The text of a body.
+fn to_bytes(body: &Value) -> Bytes {
+    // Its keys are strings and its writer takes all: nothing can fail.
+    serde_json::to_vec(body).unwrap_or_default().into()
 }
 
-/// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
-pub(crate) fn embedded_error(status: u16, body: &Value) -> Option<ApiError> {
-    let error = body.get("error").filter(|error| error.is_object() || error.is_string())?;
-    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);
-    Some(ApiError::from_json(status, body))
+/// The provider's name for a request.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"];
+    names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+}
+
+/// The error's type, which AWS has in a header, before a colon.
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    Some(text.split(':').next().unwrap_or_default().to_owned())
 }

@@ -19,6 +19,7 @@ class Request:
     method: str
     path: str
     body: Any
+    query: list[str]
     key_in: list[str]
     headers: dict[str, str]
 

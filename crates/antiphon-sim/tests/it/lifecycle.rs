@@ -89,7 +89,7 @@ async fn requests_are_recorded() {
     let requests = sim.requests();
     let paths: Vec<_> = requests.iter().map(|request| (request.method.as_str(), request.path.as_str())).collect();
     assert_eq!(paths, [("POST", "/v1/completions"), ("GET", "/health")]);
-    assert_eq!((&requests[0].body, &requests[0].key_in), (&body, &vec!["authorization"]));
+    assert_eq!((&requests[0].body, &requests[0].key_in), (&body, &vec!["authorization", "query"]));
     assert!(requests[0].headers.contains(&("openai-organization", "org".to_owned())));
     assert!(!format!("{requests:?}").contains("secret"));
 }
@@ -128,12 +128,18 @@ async fn env_points_clients_at_it() {
         [
             ("OPENAI_BASE_URL", format!("{base_url}/v1")),
             ("OPENAI_API_BASE", format!("{base_url}/v1")),
+            ("AZURE_OPENAI_ENDPOINT", base_url.clone()),
             ("ANTHROPIC_BASE_URL", base_url.clone()),
+            ("GOOGLE_GEMINI_BASE_URL", base_url.clone()),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", base_url.clone()),
             ("OLLAMA_HOST", base_url.clone()),
             ("PROMPTLAYER_BASE_URL", base_url.clone()),
             ("URL_API_PROMPTLAYER", base_url),
             ("OPENAI_API_KEY", simulated.clone()),
+            ("AZURE_OPENAI_API_KEY", simulated.clone()),
             ("ANTHROPIC_API_KEY", simulated.clone()),
+            ("GEMINI_API_KEY", simulated.clone()),
+            ("AWS_BEARER_TOKEN_BEDROCK", simulated.clone()),
             ("PROMPTLAYER_API_KEY", simulated),
         ]
     );

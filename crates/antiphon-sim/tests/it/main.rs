@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod anthropic;
+mod azure;
+mod bedrock;
 mod complete;
 mod determinism;
 mod errors;
 mod faults;
+mod gemini;
 mod lifecycle;
 mod models;
 mod ollama;

@@ -94,7 +94,8 @@ fn redact(mut value: Value) -> Value {
                         _ => json!(id),
                     },
                     ("created", Value::Number(seconds)) => {
-                        assert!(seconds.as_u64().unwrap() >= 1_680_000_000);
+                        // Azure's first chunk was not created.
+                        assert!(seconds == 0.into() || seconds.as_u64().unwrap() >= 1_680_000_000);
                         json!(0)
                     }
                     (_, value) => redact(value),

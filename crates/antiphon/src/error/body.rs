@@ -9,12 +9,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ErrorKind;
+use crate::json::Json;
 
 /// Longest provider message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
 
 /// Longest part of it that is shown.
 const LONGEST_SHOWN: usize = 300;
+
+/// Codes of a prompt that the provider's filter refuses.
+const FILTERED: &[&str] = &["content_filter", "content_policy_violation"];
 
 /// Codes of a used-up account; OpenAI's newer ones still come with type `insufficient_quota`.
 const QUOTA: &[&str] = &["insufficient_quota", "credit_balance_exhausted", "billing_error"];
@@ -28,8 +32,10 @@ pub(crate) struct ApiError {
     pub(crate) param: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) request_id: Option<String>,
-    /// From the headers; see the `retry` module.
+    /// From the headers (see the `retry` module) or from Google's `RetryInfo`.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether more than a wait of minutes is needed: what a day allows is used up.
+    pub(crate) is_daily: bool,
     pub(crate) should_retry: Option<bool>,
 }
 
@@ -48,13 +54,15 @@ impl ApiError {
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let message = match error {
             Value::String(text) => Some(text.clone()),
-            _ => text(error, "message").or_else(|| text(error, "msg")).or_else(|| detail(value)),
+            _ => ["message", "msg", "Message"].into_iter().find_map(|key| text(error, key)).or_else(|| detail(value)),
         };
         Self {
+            retry_after: retry_delay(error),
+            is_daily: is_daily(error),
             status,
             // Gemini calls it `status`.
             error_type: text(error, "type").or_else(|| text(error, "status")),
-            code: text(error, "code"),
+            code: details(error).find_map(|detail| text(detail, "reason")).or_else(|| text(error, "code")),
             param: text(error, "param"),
             message,
             request_id: text(value, "request_id"),
@@ -64,25 +72,34 @@ impl ApiError {
 
     /// The error that an event of a stream reports, if it does. Its status is the one that the answer would have had if
     /// the provider had known before.
-    pub(crate) fn in_stream(event: &Value) -> Option<Self> {
-        let error = event.get("error").filter(|error| error.is_object() || error.is_string())?;
-        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        let mut error = Self::from_json(500, event);
+    pub(crate) fn in_stream(event: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(event)?);
+        let mut error = Self::from_json(500, &event.into());
         let named = [&error.error_type, &error.code].into_iter().flatten().find_map(|name| status_of(name));
-        error.status = code.filter(|code| (400..600).contains(code)).or(named).unwrap_or(500);
+        error.status = status.or(named).unwrap_or(500);
         Some(error)
+    }
+
+    /// `OpenRouter` and others report errors with status 200; a numeric code is then the status.
+    pub(crate) fn embedded(status: u16, body: &Json<'_>) -> Option<Self> {
+        let status = status_in(reported(body)?).unwrap_or(status);
+        Some(Self::from_json(status, &body.into()))
     }
 
     pub(super) fn kind(&self) -> ErrorKind {
         if self.is_quota() {
             return ErrorKind::QuotaExceeded;
         }
+        if self.code.as_deref().is_some_and(|code| FILTERED.contains(&code)) {
+            return ErrorKind::ContentFilter;
+        }
         match self.status {
             401 => ErrorKind::Authentication,
-            // 498 is Groq's: no capacity in its flex tier.
+            400 if self.code.as_deref() == Some("API_KEY_INVALID") => ErrorKind::Authentication,
             403 => ErrorKind::PermissionDenied,
             404 => ErrorKind::NotFound,
-            408 | 409 | 498 | 500.. => ErrorKind::Server,
+            // 424 is Bedrock's: the model failed. 498 is Groq's: no capacity in its flex tier.
+            408 | 409 | 424 | 498 | 500.. => ErrorKind::Server,
             429 => ErrorKind::RateLimited,
             400..=499 => ErrorKind::BadRequest,
             _ => ErrorKind::UnexpectedResponse,
@@ -93,12 +110,12 @@ impl ApiError {
         if self.is_quota() {
             return false;
         }
-        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 429 | 498 | 500..))
+        self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 424 | 429 | 498 | 500..))
     }
 
     fn is_quota(&self) -> bool {
         let named = |field: &Option<String>| field.as_deref().is_some_and(|it| QUOTA.contains(&it));
-        self.status == 402 || named(&self.error_type) || named(&self.code)
+        self.status == 402 || self.is_daily || named(&self.error_type) || named(&self.code)
     }
 
     /// Removes what must not be repeated from the provider's words, then shortens them; the other
@@ -138,6 +155,20 @@ impl fmt::Display for ApiError {
     }
 }
 
+/// The error in what looks like a success.
+fn reported<'a>(body: &'a Json<'_>) -> Option<&'a Json<'a>> {
+    body.get("error").filter(|error| error.is_object() || error.as_str().is_some())
+}
+
+/// The status that such an error names by its code: a number, or Azure's text of one.
+fn status_in(error: &Json<'_>) -> Option<u16> {
+    let code = match &error["code"] {
+        Json::String(text) => text.parse().ok(),
+        code => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+    };
+    code.filter(|code| (400..600).contains(code))
+}
+
 /// The status that goes with a type or code, in the words of OpenAI and Anthropic.
 fn status_of(name: &str) -> Option<u16> {
     Some(match name {
@@ -161,6 +192,23 @@ fn text(value: &Value, key: &str) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// Google's `RetryInfo`: a number of seconds with an `s`.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let delay = details(error).find_map(|detail| detail["retryDelay"].as_str())?;
+    let seconds = delay.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero())
+}
+
+/// Whether one of the quotas that Google's `QuotaFailure` names is that of a day.
+fn is_daily(error: &Value) -> bool {
+    let violations = details(error).filter_map(|detail| detail["violations"].as_array()).flatten();
+    violations.filter_map(|it| it["quotaId"].as_str()).any(|quota| quota.contains("PerDay"))
+}
+
+fn details(error: &Value) -> impl Iterator<Item = &Value> {
+    error.get("details").and_then(Value::as_array).into_iter().flatten()
 }
 
 /// `FastAPI`'s `detail`: a text, or a list of problems. Its `input` repeats the request: left out.
@@ -239,6 +287,49 @@ mod tests {
         check("", "status 400 without an explanation");
         check("null", "status 400 without an explanation");
         check(r#"{"error":{"code":503,"message":"m"}}"#, "status 400 (503): m");
+    }
+
+    #[test]
+    fn a_success_that_names_a_status() {
+        let check = |body: &str, expected: Option<(u16, u16)>| {
+            let body = Json::parse(body.as_bytes()).unwrap();
+            let status = |error: Option<ApiError>| error.map(|error| error.status);
+            let statuses = status(ApiError::embedded(200, &body)).zip(status(ApiError::in_stream(&body)));
+            assert_eq!(statuses, expected, "{body:?}");
+        };
+        check(r#"{"error":{"code":502}}"#, Some((502, 502)));
+        check(r#"{"error":{"code":"429"}}"#, Some((429, 429)));
+        check(r#"{"error":{"code":"rate_limit_exceeded"}}"#, Some((200, 429)));
+        check(r#"{"error":{"code":70000}}"#, Some((200, 500)));
+        check(r#"{"error":"no"}"#, Some((200, 500)));
+        check(r#"{"error":null}"#, None);
+        check("[]", None);
+    }
+
+    #[test]
+    fn googles_details() {
+        let error = |details: &str| {
+            let body = format!(r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{details}]}}}}"#);
+            ApiError::decode(429, body.as_bytes())
+        };
+        let quota =
+            |id: &str| format!(r#"{{"@type":"x/google.rpc.QuotaFailure","violations":[{{"quotaId":"{id}"}}]}}"#);
+        let wait = r#"{"@type":"x/google.rpc.RetryInfo","retryDelay":"34.4s"}"#;
+        let minute = error(&format!("{},{wait}", quota("RequestsPerMinutePerProject")));
+        assert_eq!(minute.retry_after, Some(Duration::from_millis(34_400)));
+        assert_eq!((minute.kind(), minute.is_retryable()), (ErrorKind::RateLimited, true));
+        let day = error(&format!("{},{wait}", quota("RequestsPerDayPerProject")));
+        assert_eq!((day.kind(), day.is_retryable()), (ErrorKind::QuotaExceeded, false));
+        for odd in ["7", "null", r#"{"retryDelay":"soon"}"#, r#"{"retryDelay":"-1s"}"#, r#"{"violations":{}}"#] {
+            assert_eq!((error(odd).retry_after, error(odd).is_daily), (None, false), "{odd}");
+        }
+    }
+
+    #[test]
+    fn filtered_prompts_have_a_kind() {
+        let body = br#"{"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","status":400}}"#;
+        let error = ApiError::decode(400, body);
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ContentFilter, false));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Error {
                 Some(format!("check the key in {variable} or `api_key`"))
             }
             ErrorKind::NotFound => Some("check the model's name and the base URL".to_owned()),
+            ErrorKind::ContentFilter => Some("change the prompt, or the filter where the provider lets you".to_owned()),
             ErrorKind::QuotaExceeded => Some("check the account's plan and credit".to_owned()),
             ErrorKind::RateLimited | ErrorKind::Server if wait.is_some() => {
                 wait.map(|wait| format!("the provider asks to wait {wait:?}"))

@@ -27,9 +27,11 @@ pub enum ErrorKind {
     BadRequest,
     /// Too many requests or tokens in a short time (429).
     RateLimited,
-    /// The account has no credit left (402, or 429 with `insufficient_quota`).
+    /// The account has no credit left (402, or 429 with `insufficient_quota`), or has used up what a day allows.
     QuotaExceeded,
-    /// The provider could not answer now (408, 409, 5xx).
+    /// The provider's content filter refuses the prompt.
+    ContentFilter,
+    /// The provider could not answer now (408, 409, 424, 5xx).
     Server,
     /// The answer could not be understood.
     UnexpectedResponse,

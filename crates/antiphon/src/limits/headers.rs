@@ -18,29 +18,36 @@ pub(super) struct Reported {
 
 /// What is left of requests.
 pub(super) fn requests(headers: &HeaderMap, now: SystemTime) -> Option<Reported> {
-    openai(headers, "requests").or_else(|| anthropic(headers, "requests", now))
+    let openai = ["x-ratelimit-reset-requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"];
+    let anthropic = [
+        "anthropic-ratelimit-requests-reset",
+        "anthropic-ratelimit-requests-limit",
+        "anthropic-ratelimit-requests-remaining",
+    ];
+    reported(headers, openai, duration).or_else(|| reported(headers, anthropic, |text| until(text, now)))
 }
 
 /// What is left of tokens.
 pub(super) fn tokens(headers: &HeaderMap, now: SystemTime) -> Option<Reported> {
-    openai(headers, "tokens").or_else(|| anthropic(headers, "tokens", now))
+    let openai = ["x-ratelimit-reset-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"];
+    let anthropic = [
+        "anthropic-ratelimit-tokens-reset",
+        "anthropic-ratelimit-tokens-limit",
+        "anthropic-ratelimit-tokens-remaining",
+    ];
+    reported(headers, openai, duration).or_else(|| reported(headers, anthropic, |text| until(text, now)))
 }
 
-fn openai(headers: &HeaderMap, kind: &str) -> Option<Reported> {
-    let text = |field: &str| headers.get(format!("x-ratelimit-{field}-{kind}"))?.to_str().ok();
-    let reset = duration(text("reset")?)?;
-    reported(text("limit")?, text("remaining")?, reset)
-}
-
-fn anthropic(headers: &HeaderMap, kind: &str, now: SystemTime) -> Option<Reported> {
-    let text = |field: &str| headers.get(format!("anthropic-ratelimit-{kind}-{field}"))?.to_str().ok();
-    let reset = timestamp(text("reset")?)?.duration_since(now).unwrap_or_default();
-    reported(text("limit")?, text("remaining")?, reset)
-}
-
-/// Azure's -1 means that it does not know.
-fn reported(limit: &str, remaining: &str, reset: Duration) -> Option<Reported> {
-    let (limit, remaining): (f64, f64) = (limit.trim().parse().ok()?, remaining.trim().parse().ok()?);
+/// A limit's three headers. Azure's -1 means that it does not know.
+fn reported(
+    headers: &HeaderMap,
+    [reset, limit, remaining]: [&str; 3],
+    duration: impl Fn(&str) -> Option<Duration>,
+) -> Option<Reported> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let reset = duration(text(reset)?)?;
+    let number = |name: &str| text(name)?.trim().parse::<f64>().ok();
+    let (limit, remaining) = (number(limit)?, number(remaining)?);
     let is_known = limit.is_finite() && limit >= 1.0 && (0.0..=limit).contains(&remaining);
     is_known.then_some(Reported { limit, remaining, reset })
 }
@@ -71,6 +78,11 @@ fn duration(text: &str) -> Option<Duration> {
         rest = &rest[unit..];
     }
     Duration::try_from_secs_f64(total).ok()
+}
+
+/// From `now` to a time that may have passed.
+fn until(text: &str, now: SystemTime) -> Option<Duration> {
+    Some(timestamp(text)?.duration_since(now).unwrap_or_default())
 }
 
 /// RFC 3339 in UTC, to the second.

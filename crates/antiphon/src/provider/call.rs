@@ -9,10 +9,11 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::connection::Connection;
-use super::refused::{self, Repaired};
+use super::refused;
 use super::wire::{Answer, Body, Wire};
 use crate::callbacks::{CallInfo, Callbacks};
 use crate::error::{Error, ErrorKind};
+use crate::json::Json;
 use crate::prompt::Prompt;
 use crate::result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 use crate::telemetry;
@@ -44,9 +45,9 @@ pub(crate) struct Plan {
 pub(crate) struct Job {
     /// Place of its first prompt.
     pub(crate) first: usize,
-    pub(crate) body: Body,
+    pub(crate) body: Value,
     /// A body for each of its prompts, for servers that take no lists; empty if it has only one.
-    pub(crate) singles: Vec<Body>,
+    pub(crate) singles: Vec<Value>,
 }
 
 /// What came of some of the prompts.
@@ -64,7 +65,7 @@ impl fmt::Debug for Plan {
 impl Job {
     /// A request for one prompt.
     pub(crate) fn single(first: usize, body: Body) -> Self {
-        Self { first, body, singles: Vec::new() }
+        Self { first, body: Value::Object(body), singles: Vec::new() }
     }
 
     fn prompts(&self) -> usize {
@@ -176,22 +177,14 @@ impl Plan {
         parts(job.first, answers)
     }
 
-    async fn request(&self, endpoint: &Endpoint, body: &Body, prompts: usize) -> Result<Answer, Error> {
-        let mut repaired = refused::post(endpoint, self.wire.path(), &self.model, body).await?;
-        let answer = self.read(&repaired, prompts);
-        if let (Some(admission), Ok(answer)) = (repaired.reply.admission.take(), &answer) {
+    async fn request(&self, endpoint: &Endpoint, body: &Value, prompts: usize) -> Result<Answer, Error> {
+        let path = self.wire.path(&self.model, false);
+        let read = |body: &Json<'_>| self.wire.read(body, prompts, self.n);
+        let (mut answer, mut repaired) = refused::post(endpoint, &path, &self.model, body, read).await?;
+        if let Some(admission) = repaired.reply.admission.take() {
             admission.settle(answer.usage.total_tokens);
         }
-        answer.map_err(|error| error.with_provider(endpoint.provider).with_model(&self.model))
-    }
-
-    /// Reads an answer and notes on its generations what is known of the request.
-    pub(crate) fn read(&self, repaired: &Repaired, prompts: usize) -> Result<Answer, Error> {
-        let reply = &repaired.reply;
-        let mut answer = self
-            .wire
-            .read(&reply.body, prompts, self.n)
-            .map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
+        // What is known of the request.
         for generation in answer.generations.iter_mut().flatten() {
             repaired.note_on(generation, &self.model, answer.model.as_deref());
             self.note_dropped(generation);

@@ -2,13 +2,16 @@
 //!
 //! Reference: <https://platform.openai.com/docs/api-reference/chat>
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::Provider;
 use super::completions::{DONE, Ending, usage};
 use super::options::Options;
-use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use super::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::prompt::Message;
 use crate::result::Generation;
 use crate::transport::{Endpoint, Frame};
@@ -55,13 +58,13 @@ pub(super) fn dropped(options: &Options) -> Vec<String> {
 }
 
 impl Wire for Chat {
-    fn path(&self) -> &'static str {
-        "/chat/completions"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let choices = body["choices"].as_array().filter(|it| !it.is_empty());
-        let mut choices: Vec<&Value> = choices.ok_or("has no `choices`")?.iter().collect();
+        let mut choices: Vec<&Json<'_>> = choices.ok_or("has no `choices`")?.iter().collect();
         // Stable: choices without an index stay in order.
         choices.sort_by_key(|choice| choice["index"].as_u64());
         // A field that is missing is forgiven, one that is something else is not.
@@ -70,10 +73,12 @@ impl Wire for Chat {
         let generations = choices.into_iter().map(|choice| {
             let message = &choice["message"];
             let mut generation = Generation::new(text(&message["content"]));
-            generation.note("finish_reason", choice["finish_reason"].clone());
-            generation.note("logprobs", choice["logprobs"].clone());
-            generation.note("refusal", message["refusal"].clone());
-            generation.note("reasoning", reasoning(message).map_or(Value::Null, Value::from));
+            generation.note("finish_reason", &choice["finish_reason"]);
+            generation.note("logprobs", &choice["logprobs"]);
+            generation.note("refusal", &message["refusal"]);
+            generation.note("prompt_filter_results", &body["prompt_filter_results"]);
+            generation.note("content_filter_results", &choice["content_filter_results"]);
+            generation.note("reasoning", reasoning(message));
             generation
         });
         Ok(Answer {
@@ -101,16 +106,17 @@ struct ChatStream {
 }
 
 impl StreamReader for ChatStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         if frame.data.starts_with(DONE) {
             self.ending.finish();
             return Ok(());
         }
         let chunk = read_json(frame)?;
         if let Some(error) = ApiError::in_stream(&chunk) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         self.ending.read(&chunk, pieces);
+        pieces.push(Piece::Note("prompt_filter_results", (&chunk["prompt_filter_results"]).into()));
         // Azure's first chunk has no choices, and so has the one with the usage.
         for choice in chunk["choices"].as_array().into_iter().flatten() {
             let delta = &choice["delta"];
@@ -121,7 +127,8 @@ impl StreamReader for ChatStream {
             if let Some(refusal) = delta["refusal"].as_str() {
                 pieces.push(Piece::Note("refusal", refusal.into()));
             }
-            pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+            pieces.push(Piece::Note("finish_reason", (&choice["finish_reason"]).into()));
+            pieces.push(Piece::Note("content_filter_results", filled(&choice["content_filter_results"])));
         }
         Ok(())
     }
@@ -131,12 +138,21 @@ impl StreamReader for ChatStream {
     }
 }
 
+/// Azure's last chunk has an empty object where those before had results.
+fn filled(results: &Json<'_>) -> Value {
+    match results {
+        Json::Object(fields) if fields.is_empty() => Value::Null,
+        results => results.into(),
+    }
+}
+
 /// A content's text; Mistral and Anthropic send a list of parts, of which the text ones count.
-pub(super) fn text(content: &Value) -> String {
+pub(super) fn text(content: &Json<'_>) -> String {
     match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter(|part| part["type"] == "text").filter_map(|part| part["text"].as_str()).collect()
+        Json::String(text) => text.to_string(),
+        Json::Array(parts) => {
+            let texts = parts.iter().filter(|part| part["type"].as_str() == Some("text"));
+            texts.filter_map(|part| part["text"].as_str()).collect()
         }
         _ => String::new(),
     }
@@ -144,17 +160,17 @@ pub(super) fn text(content: &Value) -> String {
 
 /// The thoughts in a message or a delta: `DeepSeek`'s and vLLM's `reasoning_content`, `OpenRouter`'s `reasoning`, Mistral's
 /// parts of type `thinking`.
-fn reasoning(message: &Value) -> Option<String> {
+fn reasoning(message: &Json<'_>) -> Option<String> {
     let named = ["reasoning_content", "reasoning"].iter().find_map(|key| message[*key].as_str());
     let text = named.map_or_else(|| thinking(&message["content"]), str::to_owned);
     (!text.is_empty()).then_some(text)
 }
 
-fn thinking(content: &Value) -> String {
-    let parts = content.as_array().into_iter().flatten().filter(|part| part["type"] == "thinking");
+fn thinking(content: &Json<'_>) -> String {
+    let parts = content.as_array().into_iter().flatten().filter(|part| part["type"].as_str() == Some("thinking"));
     parts
         .map(|part| match &part["thinking"] {
-            Value::String(text) => text.clone(),
+            Json::String(text) => text.to_string(),
             parts => text(parts),
         })
         .collect()

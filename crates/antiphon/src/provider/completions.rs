@@ -3,14 +3,16 @@
 //! OpenAI's own models behind it are gone; vLLM, llama.cpp, Ollama and others serve it.
 //! Reference: <https://platform.openai.com/docs/api-reference/completions>
 
+use std::borrow::Cow;
 use std::iter;
 
 use serde_json::{Value, json};
 
 use super::call::Job;
 use super::options::Options;
-use super::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json as read_json};
+use super::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::result::{Generation, TokenUsage};
 use crate::transport::Frame;
 
@@ -32,8 +34,8 @@ pub(super) fn jobs(options: &Options, model: &str, prompts: &[String]) -> Vec<Jo
                 [only] => Job::single(first, body(options, model, json!(only))),
                 _ => Job {
                     first,
-                    body: body(options, model, json!(batch)),
-                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt))).collect(),
+                    body: body(options, model, json!(batch)).into(),
+                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt)).into()).collect(),
                 },
             };
             first += batch.len();
@@ -56,8 +58,8 @@ fn body(options: &Options, model: &str, prompt: Value) -> Body {
 }
 
 impl Wire for Completions {
-    fn path(&self) -> &'static str {
-        "/completions"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/completions".into()
     }
 
     fn operation(&self) -> &'static str {
@@ -65,8 +67,8 @@ impl Wire for Completions {
     }
 
     /// Sorts the choices by their index and deals them out to the prompts.
-    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String> {
-        let mut choices: Vec<&Value> = body["choices"].as_array().ok_or("has no `choices`")?.iter().collect();
+    fn read(&self, body: &Json<'_>, prompts: usize, n: usize) -> Result<Answer, Fault> {
+        let mut choices: Vec<&Json<'_>> = body["choices"].as_array().ok_or("has no `choices`")?.iter().collect();
         // Without an index a choice stays where it is.
         let indices: Vec<u64> =
             iter::zip(&choices, 0..).map(|(choice, place)| choice["index"].as_u64().unwrap_or(place)).collect();
@@ -81,12 +83,12 @@ impl Wire for Completions {
         // Some servers ignore `n`.
         let per_prompt = if choices.len() == prompts { 1 } else { n };
         if choices.len() != prompts * per_prompt {
-            return Err(format!("has {} choices, not {prompts} x {n}", choices.len()));
+            return Err(format!("has {} choices, not {prompts} x {n}", choices.len()).as_str().into());
         }
-        let generation = |choice: &&Value| {
+        let generation = |choice: &&Json<'_>| {
             let mut generation = Generation::new(choice["text"].as_str().unwrap_or_default());
-            generation.note("finish_reason", choice["finish_reason"].clone());
-            generation.note("logprobs", choice["logprobs"].clone());
+            generation.note("finish_reason", &choice["finish_reason"]);
+            generation.note("logprobs", &choice["logprobs"]);
             generation
         };
         Ok(Answer {
@@ -112,19 +114,19 @@ struct CompletionStream {
 }
 
 impl StreamReader for CompletionStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         if frame.data.starts_with(DONE) {
             self.ending.finish();
             return Ok(());
         }
         let chunk = read_json(frame)?;
         if let Some(error) = ApiError::in_stream(&chunk) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         self.ending.read(&chunk, pieces);
         for choice in chunk["choices"].as_array().into_iter().flatten() {
             pieces.push(Piece::Text(choice["text"].as_str().unwrap_or_default().to_owned()));
-            pieces.push(Piece::Note("finish_reason", choice["finish_reason"].clone()));
+            pieces.push(Piece::Note("finish_reason", (&choice["finish_reason"]).into()));
         }
         Ok(())
     }
@@ -143,9 +145,10 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn read(&mut self, chunk: &Value, pieces: &mut Vec<Piece>) {
+    pub(super) fn read(&mut self, chunk: &Json<'_>, pieces: &mut Vec<Piece>) {
+        // Azure's first chunk has an empty one.
         if !self.knows_model
-            && let Some(model) = chunk["model"].as_str()
+            && let Some(model) = chunk["model"].as_str().filter(|model| !model.is_empty())
         {
             self.knows_model = true;
             pieces.push(Piece::Model(model.to_owned()));
@@ -167,7 +170,7 @@ impl Ending {
 }
 
 /// The tokens of an answer of OpenAI's family.
-pub(super) fn usage(usage: &Value) -> TokenUsage {
+pub(super) fn usage(usage: &Json<'_>) -> TokenUsage {
     let count = |key: &str| usage[key].as_u64();
     let input = &usage["prompt_tokens_details"];
     let totals = TokenUsage::new(

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::Provider;
 use super::options::check_positive;
+use super::{AD_TOKEN, Provider};
 use crate::callbacks::Callbacks;
 use crate::env_vars::{self, Env, EnvVars};
 use crate::error::Error;
@@ -28,9 +28,13 @@ const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 pub(crate) struct Connection {
     provider: Provider,
     pub(crate) api_key: Option<Secret>,
+    /// A token of Microsoft Entra ID, in place of a key.
+    pub(crate) ad_token: Option<Secret>,
     pub(crate) base_url: Option<UrlText>,
     pub(crate) organization: Option<String>,
     pub(crate) project: Option<String>,
+    /// Which of AWS's regions is asked.
+    pub(crate) region: Option<String>,
     pub(crate) max_retries: u32,
     /// The limit on a whole attempt; the classes' `timeout`.
     pub(crate) timeout: Option<Duration>,
@@ -49,9 +53,11 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("provider", &self.provider)
             .field("api_key", &self.api_key)
+            .field("ad_token", &self.ad_token)
             .field("base_url", &self.base_url)
             .field("organization", &self.organization)
             .field("project", &self.project)
+            .field("region", &self.region)
             .field("max_retries", &self.max_retries)
             .field("timeout", &self.timeout)
             .field("first_byte_timeout", &self.first_byte_timeout)
@@ -70,9 +76,11 @@ impl Connection {
         Self {
             provider,
             api_key: None,
+            ad_token: None,
             base_url: None,
             organization: None,
             project: None,
+            region: None,
             max_retries: MAX_RETRIES,
             timeout: None,
             first_byte_timeout: None,
@@ -92,9 +100,7 @@ impl Connection {
         check_positive("tokens_per_minute", self.set_limits.tokens_per_minute)?;
         let longest_retry_after = match self.provider {
             Provider::Anthropic => Duration::from_mins(1),
-            Provider::OpenAi | Provider::Ollama | Provider::PromptLayer | Provider::Compatible(_) => {
-                Duration::from_mins(2)
-            }
+            _ => Duration::from_mins(2),
         };
         let mut endpoint = Endpoint {
             provider: self.provider,
@@ -106,13 +112,14 @@ impl Connection {
             set_limits: self.set_limits,
             retry: RetryPolicy { max_retries: self.max_retries, longest_retry_after, random: rand::random },
         };
+        // PromptLayer's goes into the body.
+        if self.provider != Provider::PromptLayer {
+            self.add_key(&mut endpoint, env)?;
+        }
         match self.provider {
             Provider::OpenAi => self.add_openai_headers(&mut endpoint, env)?,
-            Provider::Anthropic => self.add_anthropic_headers(&mut endpoint, env)?,
-            Provider::Ollama => self.add_bearer(&mut endpoint, env, EnvVars::OLLAMA_API_KEY)?,
-            // Its key goes into the body.
-            Provider::PromptLayer => {}
-            Provider::Compatible(_) => self.add_bearer(&mut endpoint, env, self.provider.key_variable())?,
+            Provider::Anthropic => _ = endpoint.headers.insert("anthropic-version", ANTHROPIC_VERSION),
+            _ => {}
         }
         for (name, value) in &self.headers {
             let parsed = HeaderName::try_from(name.as_str());
@@ -148,24 +155,38 @@ impl Connection {
     }
 
     fn base_url(&self, env: Env<'_>) -> Result<Url, Error> {
-        let names: &[&'static str] = match self.provider {
-            Provider::OpenAi => &[EnvVars::OPENAI_BASE_URL, EnvVars::OPENAI_API_BASE],
-            Provider::Anthropic => &[EnvVars::ANTHROPIC_BASE_URL],
-            Provider::Ollama => &[EnvVars::OLLAMA_HOST],
-            Provider::PromptLayer => &[EnvVars::PROMPTLAYER_BASE_URL],
-            Provider::Compatible(_) => &[],
-        };
         if let Some(url) = &self.base_url {
             url.parse("base_url")
-        } else if let Some((name, url)) = env_vars::first(env, names) {
+        } else if let Some((name, url)) = env_vars::first(env, self.provider.url_variables()) {
             let url = if self.provider == Provider::Ollama { ollama_url(&url) } else { url };
             UrlText::new(url).parse(name)
+        } else if let Some(url) = self.provider.default_base_url() {
+            UrlText::new(url).parse("base_url")
+        } else if self.provider == Provider::Bedrock {
+            self.regional_url(env)
         } else {
-            UrlText::new(self.provider.default_base_url()).parse("base_url")
+            let variables = self.provider.url_variables().join(" or ");
+            Err(Error::invalid_setting("base_url", format!("must be set, or the variable {variables}")))
         }
     }
 
-    /// The key and how the user calls it. `None` is an error at the provider's own host only: a
+    fn regional_url(&self, env: Env<'_>) -> Result<Url, Error> {
+        let names = [EnvVars::AWS_REGION, EnvVars::AWS_DEFAULT_REGION];
+        let set = self.region.clone().map(|region| ("region", region));
+        let Some((setting, region)) = set.or_else(|| env_vars::first(env, &names)) else {
+            return Err(Error::invalid_setting(
+                "region",
+                format!("must be set, or the variable {}", names.join(" or ")),
+            ));
+        };
+        let region = region.trim();
+        if region.is_empty() || !region.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-') {
+            return Err(Error::invalid_setting(setting, "is not a region of AWS, such as us-east-1"));
+        }
+        UrlText::new(format!("https://bedrock-runtime.{region}.amazonaws.com")).parse(setting)
+    }
+
+    /// The key and how the user calls it; setters count before variables. `None` is an error at the provider's own host only: a
     /// local server needs no key.
     pub(crate) fn key(
         &self,
@@ -173,9 +194,10 @@ impl Connection {
         env: Env<'_>,
         names: &[&'static str],
     ) -> Result<Option<(&'static str, Secret)>, Error> {
-        let set = self.api_key.clone().filter(|key| !key.expose().is_empty());
+        let set = [(AD_TOKEN, &self.ad_token), ("api_key", &self.api_key)];
+        let mut set = set.into_iter().filter_map(|(setting, key)| Some((setting, key.clone()?)));
         let key = set
-            .map(|key| ("api_key", key))
+            .find(|(_, key)| !key.expose().is_empty())
             .or_else(|| env_vars::first(env, names).map(|(name, key)| (name, Secret::new(key))));
         if key.is_none() && self.provider.owns(base_url) {
             return Err(Error::missing_key(self.provider));
@@ -183,17 +205,21 @@ impl Connection {
         Ok(key)
     }
 
-    fn add_bearer(&self, endpoint: &mut Endpoint, env: Env<'_>, variable: &'static str) -> Result<(), Error> {
-        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &[variable])? {
-            let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
-            endpoint.headers.insert(AUTHORIZATION, bearer);
+    /// Adds the key where the provider looks for it.
+    fn add_key(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
+        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &self.provider.key_variables())? {
+            if let Some(header) = self.provider.key_header(setting) {
+                endpoint.headers.insert(header, header_value(setting, key.expose())?);
+            } else {
+                let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
+                endpoint.headers.insert(AUTHORIZATION, bearer);
+            }
             endpoint.secrets.push(key);
         }
         Ok(())
     }
 
     fn add_openai_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
-        self.add_bearer(endpoint, env, EnvVars::OPENAI_API_KEY)?;
         let organization = self
             .organization
             .clone()
@@ -209,21 +235,6 @@ impl Connection {
                 let value = header_value(name, &value)?;
                 endpoint.headers.insert(HeaderName::from_static(header), value);
             }
-        }
-        Ok(())
-    }
-
-    fn add_anthropic_headers(&self, endpoint: &mut Endpoint, env: Env<'_>) -> Result<(), Error> {
-        endpoint.headers.insert("anthropic-version", ANTHROPIC_VERSION);
-        let names = [EnvVars::ANTHROPIC_API_KEY, EnvVars::ANTHROPIC_AUTH_TOKEN];
-        if let Some((setting, key)) = self.key(&endpoint.base_url, env, &names)? {
-            if setting == EnvVars::ANTHROPIC_AUTH_TOKEN {
-                let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
-                endpoint.headers.insert(AUTHORIZATION, bearer);
-            } else {
-                endpoint.headers.insert("x-api-key", header_value(setting, key.expose())?);
-            }
-            endpoint.secrets.push(key);
         }
         Ok(())
     }

@@ -1,12 +1,26 @@
 //! Models by name.
 
-use super::{Anthropic, ChatOpenAI, Ollama, OpenAiCompatible};
+use super::{Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAiCompatible};
 use crate::error::Error;
 use crate::llm::Llm;
 
 /// Prefixes of `init`.
-const PROVIDERS: &[&str] =
-    &["anthropic", "deepseek", "groq", "litellm", "llama_cpp", "mistral", "ollama", "openai", "openrouter", "vllm"];
+const PROVIDERS: &[&str] = &[
+    "anthropic",
+    "azure",
+    "bedrock",
+    "deepseek",
+    "gemini",
+    "google",
+    "groq",
+    "litellm",
+    "llama_cpp",
+    "mistral",
+    "ollama",
+    "openai",
+    "openrouter",
+    "vllm",
+];
 
 /// How the names of models begin, and whose they are.
 const FAMILIES: &[(&str, &str)] = &[
@@ -16,6 +30,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("o3", "openai"),
     ("o4", "openai"),
     ("claude", "anthropic"),
+    ("gemini-", "gemini"),
     ("mistral-", "mistral"),
     ("ministral-", "mistral"),
     ("codestral-", "mistral"),
@@ -25,7 +40,7 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// The model called `name`, which is `provider:model`, with the provider's default settings.
 ///
-/// Providers are `anthropic`, `deepseek`, `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
+/// Providers are `anthropic`, `azure`, `bedrock`, `deepseek`, `gemini` (or `google`), `groq`, `litellm`, `llama_cpp`, `mistral`, `ollama`, `openai`, `openrouter` and
 /// `vllm`. Without a provider it is told by the model's name, if it is a well-known one (`gpt-...`, `claude-...`).
 ///
 /// ```
@@ -54,6 +69,9 @@ pub fn init(name: &str) -> Result<Box<dyn Llm>, Error> {
     }
     Ok(match provider {
         "anthropic" => Box::new(Anthropic::new().model(model)),
+        "azure" => Box::new(AzureChatOpenAI::new(model)),
+        "bedrock" => Box::new(Bedrock::new(model)),
+        "gemini" | "google" => Box::new(Gemini::new().model(model)),
         "ollama" => Box::new(Ollama::new().model(model)),
         "openai" => Box::new(ChatOpenAI::new().model(model)),
         "deepseek" => Box::new(OpenAiCompatible::deepseek().model(model)),

@@ -136,13 +136,13 @@ impl Log {
         });
         let model = kwargs.get("model_name").or_else(|| kwargs.get("model"));
         let model = model.and_then(Value::as_str).unwrap_or_default();
-        let reply = self.endpoint.post(PATH, model, &body, 0).await?;
-        if reply.body["success"] == false {
-            let error = ApiError::from_json(200, &reply.body);
+        let (answer, _) = self.endpoint.post(PATH, model, &body, 0, |answer| Ok(Value::from(answer))).await?;
+        if answer["success"] == false {
+            let error = ApiError::from_json(200, &answer);
             let error = self.endpoint.refusal(error, &body);
             return Err(error.with_provider(Provider::PromptLayer));
         }
-        Ok(reply.body["request_id"].clone())
+        Ok(answer["request_id"].clone())
     }
 }
 

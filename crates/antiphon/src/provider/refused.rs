@@ -4,15 +4,17 @@
 //! left out and the request sent again; what was learned is kept for the life of the process, so
 //! that later calls ask right the first time.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use once_cell::sync::Lazy;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Provider;
-use super::wire::estimate;
+use super::wire::{Fault, estimate};
 use crate::error::Error;
+use crate::json::Json;
 use crate::result::Generation;
 use crate::transport::{Endpoint, Reply};
 
@@ -59,38 +61,40 @@ impl Repaired {
     }
 }
 
-/// Posts `body` with what the model refuses left out.
-pub(crate) async fn post(
+/// Posts `body` with what the model refuses left out, and reads the answer with `read`.
+pub(crate) async fn post<T: Send>(
     endpoint: &Endpoint,
     path: &str,
     model: &str,
-    body: &Map<String, Value>,
-) -> Result<Repaired, Error> {
+    body: &Value,
+    read: impl Fn(&Json<'_>) -> Result<T, Fault> + Send + Sync,
+) -> Result<(T, Repaired), Error> {
+    let read = &read;
     repairing(endpoint, model, body, |sent, dropped| async move {
-        let reply = endpoint.post(path, model, &sent, estimate(&sent)).await?;
-        Ok(Repaired { reply, dropped })
+        let (answer, reply) = endpoint.post(path, model, &sent, estimate(&sent), read).await?;
+        Ok((answer, Repaired { reply, dropped }))
     })
     .await
 }
 
 /// Calls `send` with `body` without what the model refuses, and the names of what is left out. Each option is refused
 /// at most once, so that a provider that refuses everything ends the loop.
-pub(crate) async fn repairing<T, F>(
+pub(crate) async fn repairing<'a, T, F>(
     endpoint: &Endpoint,
     model: &str,
-    body: &Map<String, Value>,
-    send: impl Fn(Value, Vec<String>) -> F,
+    body: &'a Value,
+    send: impl Fn(Cow<'a, Value>, Vec<String>) -> F,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
     let place = (endpoint.base_url.to_string(), model.to_owned());
     loop {
-        let (sent, dropped) = without(body, &remembered(&place));
-        let options: Vec<String> = sent.keys().cloned().collect();
-        match send(Value::Object(sent), dropped).await {
+        let refused = remembered(&place);
+        let (sent, dropped) = without(body, &refused);
+        match send(sent, dropped).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => match refused_option(endpoint.provider, &error, &options) {
+            Err(error) => match refused_option(endpoint.provider, &error, &without(body, &refused).0) {
                 Some(option) => remember(&place, option),
                 None => return Err(error),
             },
@@ -109,9 +113,12 @@ pub(crate) fn learn(endpoint: &Endpoint, model: &str, fact: &str) {
 }
 
 /// `body` without the refused options, and the names of those that are lost thereby.
-fn without(body: &Map<String, Value>, refused: &BTreeSet<String>) -> (Map<String, Value>, Vec<String>) {
-    let mut sent = body.clone();
+fn without<'a>(body: &'a Value, refused: &BTreeSet<String>) -> (Cow<'a, Value>, Vec<String>) {
     let mut dropped = Vec::new();
+    let Some(options) = body.as_object().filter(|_| !refused.is_empty()) else {
+        return (Cow::Borrowed(body), dropped);
+    };
+    let mut sent = options.clone();
     for option in refused {
         let Some(value) = sent.remove(option) else {
             continue;
@@ -125,12 +132,12 @@ fn without(body: &Map<String, Value>, refused: &BTreeSet<String>) -> (Map<String
             None => dropped.push(option.clone()),
         }
     }
-    (sent, dropped)
+    (Cow::Owned(Value::Object(sent)), dropped)
 }
 
 /// The option among `sent` that the error blames on the model, if it is one that can be left out.
-fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<String> {
-    let is_sent = |option: &str| sent.iter().any(|it| it == option);
+fn refused_option(provider: Provider, error: &Error, sent: &Value) -> Option<String> {
+    let is_sent = |option: &str| sent.get(option).is_some();
     if error.status()? != 400 {
         return None;
     }
@@ -142,7 +149,13 @@ fn refused_option(provider: Provider, error: &Error, sent: &[String]) -> Option<
                 .any(|words| message.contains(words));
             ANTHROPIC_OPTIONS.iter().find(|it| model_refuses && message.contains(**it) && is_sent(it))?
         }
-        Provider::OpenAi | Provider::Ollama | Provider::PromptLayer | Provider::Compatible(_) => {
+        // Their errors name no option in a field.
+        Provider::Bedrock | Provider::Gemini => return None,
+        Provider::OpenAi
+        | Provider::AzureOpenAi
+        | Provider::Ollama
+        | Provider::PromptLayer
+        | Provider::Compatible(_) => {
             let refused = matches!(error.code()?, "unsupported_parameter" | "unsupported_value");
             error.param().filter(|_| refused)?
         }
@@ -172,8 +185,8 @@ mod tests {
     fn check(refused: &[&str], expected: &Value, expected_dropped: &[&str]) {
         let body = json!({ "model": "m", "max_tokens": 5, "temperature": 1 });
         let refused = refused.iter().map(|&it| it.to_owned()).collect();
-        let (sent, dropped) = without(body.as_object().unwrap(), &refused);
-        assert_eq!(Value::Object(sent), *expected);
+        let (sent, dropped) = without(&body, &refused);
+        assert_eq!(*sent, *expected);
         assert_eq!(dropped, expected_dropped);
     }
 

@@ -1,21 +1,24 @@
 //! The seam between transport and providers: what a wire format has to say. It builds bodies and reads them; it does
-//! no I/O. To add a provider is to add a file with an implementation of [`Wire`] and a class.
+//! no I/O. To add a provider is to add a file with an implementation of [`Wire`] and a class, and its names to
+//! [`Provider`](super::Provider).
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Error};
+use crate::json::Json;
 use crate::result::{Generation, TokenUsage};
-use crate::transport::{Frame, Framing};
+use crate::transport::{Endpoint, Frame, Framing};
 
 /// The body of a request, before the provider's own path of sending it.
 pub(crate) type Body = Map<String, Value>;
 
 /// One endpoint's language.
 pub(crate) trait Wire: Debug + Send + Sync {
-    /// The endpoint, after the base URL.
-    fn path(&self) -> &'static str;
+    /// The endpoint, after the base URL. It may name the model, and have a query.
+    fn path(&self, model: &str, is_stream: bool) -> Cow<'static, str>;
 
     /// What OpenTelemetry calls it (`gen_ai.operation.name`).
     fn operation(&self) -> &'static str {
@@ -26,8 +29,8 @@ pub(crate) trait Wire: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// What is wrong with the answer, to follow "the answer ".
-    fn read(&self, body: &Value, prompts: usize, n: usize) -> Result<Answer, String>;
+    /// The error that the answer reports, or what is wrong with it.
+    fn read(&self, body: &Json<'_>, prompts: usize, n: usize) -> Result<Answer, Fault>;
 
     /// Makes a body one that asks for a stream.
     fn ask_for_stream(&self, body: &mut Body);
@@ -58,10 +61,15 @@ pub(crate) trait StreamReader: Debug + Send {
     /// # Errors
     ///
     /// The error that the frame reports, or what is wrong with it.
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault>;
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault>;
 
     /// Whether the end marker has come.
     fn is_finished(&self) -> bool;
+
+    /// Whether the answer is whole if the body ends now, for formats without an end marker.
+    fn may_end(&self) -> bool {
+        false
+    }
 }
 
 /// What a frame says.
@@ -77,22 +85,54 @@ pub(crate) enum Piece {
     Model(String),
 }
 
-/// Why a frame ends its stream.
+/// Why an answer, or a frame of one, is none.
 #[derive(Debug)]
-pub(crate) enum StreamFault {
+pub(crate) enum Fault {
     /// The provider reports an error in the middle of a success.
     Api(Box<ApiError>),
     /// It makes no sense, to follow "the answer ".
     Unexpected(String),
 }
 
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(problem: &str) -> Self {
+        Self::Unexpected(problem.to_owned())
+    }
+}
+
+impl Fault {
+    /// The error for the user. `sent` is what the provider may repeat of the request.
+    pub(crate) fn into_error(self, endpoint: &Endpoint, request_id: Option<&str>, sent: &Value) -> Error {
+        match self {
+            Self::Api(mut error) => {
+                error.request_id = error.request_id.or_else(|| request_id.map(str::to_owned));
+                endpoint.refusal(*error, sent)
+            }
+            Self::Unexpected(problem) => Error::unexpected_body(200, problem, request_id.map(str::to_owned)),
+        }
+    }
+}
+
 /// About how many tokens a request will use: a token for every four bytes of it, and all that it allows as output.
 pub(crate) fn estimate(body: &Value) -> u64 {
     let count = |value: &Value| value.as_u64();
-    let limits = [&body["max_completion_tokens"], &body["max_tokens"], &body["options"]["num_predict"]];
+    let limits = [
+        &body["max_completion_tokens"],
+        &body["max_tokens"],
+        &body["options"]["num_predict"],
+        &body["generationConfig"]["maxOutputTokens"],
+        &body["inferenceConfig"]["maxTokens"],
+    ];
     let output = limits.into_iter().find_map(count).unwrap_or(0);
     let prompts = body["prompt"].as_array().map_or(1, Vec::len) as u64;
-    let answers = count(&body["n"]).unwrap_or(1).saturating_mul(prompts);
+    let answers = count(&body["n"]).or_else(|| count(&body["generationConfig"]["candidateCount"])).unwrap_or(1);
+    let answers = answers.saturating_mul(prompts);
     (texts(body) / 4).saturating_add(output.saturating_mul(answers))
 }
 
@@ -107,7 +147,7 @@ fn texts(value: &Value) -> u64 {
 }
 
 /// Reads a frame's JSON.
-pub(crate) fn json(frame: &Frame) -> Result<Value, StreamFault> {
-    serde_json::from_str(&frame.data)
-        .map_err(|error| StreamFault::Unexpected(format!("has an event that is not JSON: {error}")))
+pub(crate) fn json(frame: &Frame) -> Result<Json<'_>, Fault> {
+    Json::parse(frame.data.as_bytes())
+        .map_err(|error| Fault::Unexpected(format!("has an event that is not JSON: {error}")))
 }

@@ -11,8 +11,9 @@ use tracing::{Instrument as _, Span};
 use super::{LlmStream, StreamEvent};
 use crate::callbacks::CallInfo;
 use crate::error::Error;
+use crate::json::Json;
 use crate::limits::Lane;
-use crate::provider::{Piece, Plan, Repaired, StreamFault, StreamReader, estimate, repairing};
+use crate::provider::{Answer as Whole, Fault, Piece, Plan, Repaired, StreamReader, estimate, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
 use crate::retry;
 use crate::telemetry;
@@ -122,7 +123,9 @@ impl Answer {
             return Err(Error::invalid_prompt(0, "is not one request, which a stream must be"));
         };
         let mut body = job.body.clone();
-        plan.wire.ask_for_stream(&mut body);
+        if let Value::Object(body) = &mut body {
+            plan.wire.ask_for_stream(body);
+        }
         let opened = repairing(endpoint, &plan.model, &body, |sent, dropped| async move {
             let lane = endpoint.lane(&plan.model);
             let attempt = || Self::attempt(plan, endpoint, &sent, &lane);
@@ -137,20 +140,22 @@ impl Answer {
 
     async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value, lane: &Lane) -> Result<Self, Error> {
         let framing = plan.wire.framing();
-        match endpoint.open(plan.wire.path(), sent, framing, lane).await? {
-            Opened::Whole(reply) => Self::whole(plan, reply),
+        let path = plan.wire.path(&plan.model, true);
+        let read = |body: &Json<'_>| plan.wire.read(body, 1, plan.n);
+        match endpoint.open(&path, sent, framing, lane, read).await? {
+            Opened::Whole(answer, request_id) => Ok(Self::whole(answer, request_id)),
             Opened::Stream(body, request_id) => {
                 let (parser, reader) = (FrameParser::new(framing), plan.wire.stream_reader());
                 let source = Source { body, parser, reader, sent: sent.clone(), batch: Vec::new() };
-                let reply = Reply { body: Value::Null, request_id, retries: 0, admission: None };
-                let mut answer = Self::new(Some(source), reply);
+                let mut answer = Self::new(Some(source), request_id);
                 answer.fill(endpoint).await?;
                 Ok(answer)
             }
         }
     }
 
-    fn new(source: Option<Source>, reply: Reply) -> Self {
+    fn new(source: Option<Source>, request_id: Option<String>) -> Self {
+        let reply = Reply { request_id, retries: 0, admission: None };
         Self {
             source,
             pieces: VecDeque::new(),
@@ -163,17 +168,15 @@ impl Answer {
     }
 
     /// The answer of a server that does not stream, as one piece.
-    fn whole(plan: &Plan, reply: Reply) -> Result<Self, Error> {
-        let read = plan.wire.read(&reply.body, 1, plan.n);
-        let mut read = read.map_err(|problem| Error::unexpected_body(200, problem, reply.request_id.clone()))?;
-        let mut answer = Self::new(None, reply);
+    fn whole(mut read: Whole, request_id: Option<String>) -> Self {
+        let mut answer = Self::new(None, request_id);
         if let Some(mut generation) = read.generations.pop().and_then(|mut it| it.pop()) {
             answer.pieces.push_back(Piece::Text(std::mem::take(&mut generation.text)));
             answer.generation = generation;
         }
         answer.model = read.model;
         answer.pieces.push_back(Piece::Usage(read.usage));
-        Ok(answer)
+        answer
     }
 
     /// Reads until there is something to say or the end marker has come.
@@ -196,15 +199,14 @@ impl Answer {
                 frame = parser.finish();
             }
             let Some(frame) = frame else {
+                if reader.may_end() && parser.is_between_frames() {
+                    return Ok(());
+                }
                 return Err(Error::truncated(endpoint.host()));
             };
             reader.read(&frame, batch).map_err(|fault| match fault {
-                StreamFault::Unexpected(_) if is_cut => Error::truncated(endpoint.host()),
-                StreamFault::Unexpected(problem) => unexpected(problem),
-                StreamFault::Api(mut error) => {
-                    error.request_id = error.request_id.or_else(|| request_id.clone());
-                    endpoint.refusal(*error, sent)
-                }
+                Fault::Unexpected(_) if is_cut => Error::truncated(endpoint.host()),
+                fault => fault.into_error(endpoint, request_id.as_deref(), sent),
             })?;
             for piece in batch.drain(..) {
                 match piece {

@@ -5,6 +5,7 @@
 //! only sockets and the clocks of time limits belong here. A caller's clock may be paused, as in tests; a network's
 //! never is.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
@@ -38,13 +39,13 @@ pub(crate) fn sleep(duration: Duration) -> Result<Sleep, Error> {
     Ok(tokio::time::sleep(duration))
 }
 
-/// The future's output, or `None` if it takes longer than `limit`.
-pub(crate) async fn within<F: Future>(limit: Duration, future: F) -> Result<Option<F::Output>, Error> {
-    let sleep = sleep(limit)?;
-    tokio::pin!(sleep, future);
+/// The future's output, or `None` if it takes longer than `limit`. It is pinned by the caller, as a future that is handed
+/// over is stored twice.
+pub(crate) async fn within<F: Future>(limit: Duration, future: Pin<&mut F>) -> Result<Option<F::Output>, Error> {
+    let sleep = pin!(sleep(limit)?);
     tokio::select! {
         biased;
-        output = &mut future => Ok(Some(output)),
-        () = &mut sleep => Ok(None),
+        output = future => Ok(Some(output)),
+        () = sleep => Ok(None),
     }
 }

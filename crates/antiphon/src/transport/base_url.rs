@@ -9,26 +9,35 @@ use crate::error::Error;
 
 /// A base URL as the user wrote it. `Debug` shows scheme, host and path of it.
 #[derive(Clone)]
-pub(crate) struct UrlText(String);
+pub(crate) struct UrlText {
+    text: String,
+    /// The URL, if it is one that can be used: a class's is asked for in every call.
+    url: Option<Url>,
+}
 
 impl UrlText {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.map(|mut url| {
+            url.set_fragment(None);
+            url
+        });
+        Self { text, url }
     }
 
     /// The URL with what may be secret in it.
     pub(crate) fn expose(&self) -> &str {
-        self.0.trim()
+        self.text.trim()
     }
 
     /// Checks the URL; `setting` names it in an error.
     pub(crate) fn parse(&self, setting: &str) -> Result<Url, Error> {
-        let text = self.0.trim();
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
+        }
+        let text = self.text.trim();
         let problem = match Url::parse(text) {
-            Ok(mut url) if matches!(url.scheme(), "http" | "https") => {
-                url.set_fragment(None);
-                return Ok(url);
-            }
             // `localhost:8000` parses as a URL of scheme `localhost`.
             _ if !text.contains("://") => {
                 format!("has no scheme: write http:// or https:// before {}", shown(text))
@@ -42,7 +51,7 @@ impl UrlText {
 
 impl fmt::Debug for UrlText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", shown(&self.0))
+        write!(f, "{:?}", shown(&self.text))
     }
 }
 
@@ -55,17 +64,34 @@ fn shown(text: &str) -> String {
     if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
 }
 
-/// `base` with `path` after its own path; the query of `base` stays (Azure's `api-version`).
+/// `base` with `path` after its own path; the query of `base` stays (Azure's `api-version`), and that of `path` follows.
 pub(super) fn join(base: &Url, path: &str) -> Url {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let base_path = base.path().trim_end_matches('/');
-    // Anthropic's base has no `/v1`; people add it.
-    let path = match path.strip_prefix("/v1") {
-        Some(rest) if base_path.ends_with("/v1") => rest,
+    // The bases of Anthropic and Gemini have no version; people add it, and then theirs counts.
+    let is_version = |it: &str| it.starts_with('v') && it[1..].starts_with(|it: char| it.is_ascii_digit());
+    let path = match path.get(1..).and_then(|path| path.split_once('/')) {
+        Some((version, _)) if is_version(version) && base_path.rsplit('/').next().is_some_and(is_version) => {
+            &path[1 + version.len()..]
+        }
         _ => path,
     };
     let mut url = base.clone();
     url.set_path(&format!("{base_path}{path}"));
+    if let Some(query) = query {
+        let all = url.query().map_or_else(|| query.to_owned(), |own| format!("{own}&{query}"));
+        url.set_query(Some(&all));
+    }
     url
+}
+
+/// A name as one segment of a path, for example a model's that has a slash or a colon in it.
+pub(crate) fn segment(name: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(encoded).collect()
 }
 
 /// Host and port, for errors.
@@ -100,7 +126,14 @@ mod tests {
         check("https://a.b/v1/", "/completions", "https://a.b/v1/completions");
         check("https://a.b", "/v1/messages", "https://a.b/v1/messages");
         check("https://a.b/v1", "/v1/messages", "https://a.b/v1/messages");
+        check("https://a.b/v1", "/v1beta/models/m:f", "https://a.b/v1/models/m:f");
+        check("https://a.b/v1beta/", "/v1beta/models/m:f", "https://a.b/v1beta/models/m:f");
+        check("https://a.b/vllm", "/v1beta/models/m:f", "https://a.b/vllm/v1beta/models/m:f");
         check("https://a.b/x?api-version=1#f", "/c", "https://a.b/x/c?api-version=1");
+        check("https://a.b/x", "/c?alt=sse", "https://a.b/x/c?alt=sse");
+        check("https://a.b/x?k=1", "/c?alt=sse", "https://a.b/x/c?k=1&alt=sse");
+        let path = format!("/model/{}/converse", segment("arn:aws:x/us.m-1:0 \u{e4}?"));
+        check("https://a.b", &path, "https://a.b/model/arn%3Aaws%3Ax%2Fus.m-1%3A0%20%C3%A4%3F/converse");
     }
 
     #[test]

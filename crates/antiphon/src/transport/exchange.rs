@@ -1,6 +1,8 @@
 //! One request, and its answer as it comes.
 
 use std::error::Error as StdError;
+use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -9,19 +11,32 @@ use reqwest::Response;
 use tokio::task::AbortHandle;
 use url::Url;
 
-use super::background;
+use super::background::{self, within};
 use super::pool::{self, Lease, Origin};
+use super::{Framing, TimeLimits};
 use crate::connections;
 use crate::error::{Error, Phase};
 
+/// The longest answer that is read whole, in bytes. Answers of models are a thousand times shorter.
+const LONGEST_ANSWER: usize = 256 << 20;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The head of an answer, and its body.
+/// What is posted, and where.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(super) struct Request {
+    pub(super) url: Url,
+    pub(super) origin: Origin,
     pub(super) headers: HeaderMap,
-    pub(super) body: Body,
+    pub(super) body: Bytes,
+}
+
+/// An answer, as far as it is wanted.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Whole(StatusCode, HeaderMap, Bytes),
+    /// The head of a success, and its body as it comes.
+    Stream(HeaderMap, Body),
 }
 
 /// A body, piece by piece. Dropping it before its end closes the connection or resets the stream.
@@ -37,21 +52,13 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// Why an attempt has no (whole) answer.
+/// Why an answer is not whole: the connection broke.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// No connection, with the error that says why.
-    Connect(Error),
-    /// The connection broke.
-    Broken(Box<dyn StdError + Send + Sync>),
-}
+pub(super) struct Broken(Box<dyn StdError + Send + Sync>);
 
-impl Failure {
-    pub(super) fn into_error(self, host: String, phase: Phase) -> Error {
-        match self {
-            Self::Connect(error) => error,
-            Self::Broken(error) => Error::broken(host, phase, error),
-        }
+impl Broken {
+    pub(super) fn into_error(self, host: String) -> Error {
+        Error::broken(host, Phase::Reading, self.0)
     }
 }
 
@@ -64,36 +71,67 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Posts `body` and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
-/// closed by the server, did not take up, or that the server promises not to have begun.
-pub(super) async fn post(url: &Url, origin: &Origin, headers: &HeaderMap, body: &Bytes) -> Result<Answer, Failure> {
-    let lease = pool::checkout(origin).await.map_err(Failure::Connect)?;
-    let client = lease.client().ok_or_else(|| Failure::Connect(Error::interrupted()))?;
-    let mut headers = headers.clone();
-    headers.insert(CONTENT_TYPE, JSON);
-    let request = client.post(url.clone()).headers(headers).body(body.clone());
-    // Connections belong to the runtime on which the request is sent.
-    let task = background::runtime().map_err(Failure::Connect)?.spawn(async move {
-        let sent = request.send().await;
-        (sent, lease)
+/// Posts a request and reads the answer: to its end, or only its head if it is a stream in `framing`.
+///
+/// All of that is one task on the runtime of the connections, so that the caller is woken once.
+pub(super) async fn post(request: Box<Request>, limits: TimeLimits, framing: Option<Framing>) -> Result<Answer, Error> {
+    let task = background::runtime()?.spawn(async move {
+        let host = request.origin.authority();
+        let limit = if framing.is_some() { limits.total_of_stream } else { limits.total };
+        let mut phase = Phase::Waiting;
+        let exchange = async {
+            let (response, lease) = head(request, limits.first_byte).await?;
+            phase = Phase::Reading;
+            let (status, mut body) = (response.status(), Body { response: Box::new(response), lease: Some(lease) });
+            let headers = std::mem::take(body.response.headers_mut());
+            if status.is_success() && framing.is_some_and(|framing| is_stream(&headers, framing)) {
+                return Ok(Answer::Stream(headers, body));
+            }
+            let bytes = body.bytes(LONGEST_ANSWER).await;
+            let bytes = bytes.map_err(|broken| broken.into_error(host.clone()))?;
+            Ok(Answer::Whole(status, headers, bytes))
+        };
+        let answer = within(limit, pin!(exchange)).await?;
+        answer.unwrap_or_else(|| Err(Error::timeout(host, limit, phase)))
     });
     let _abort = AbortOnDrop(task.abort_handle());
-    let (sent, lease) = task.await.map_err(|error| Failure::Broken(error.into()))?;
-    match sent {
-        Ok(response) => {
-            let (status, headers) = (response.status(), response.headers().clone());
-            Ok(Answer { status, headers, body: Body { response: Box::new(response), lease: Some(lease) } })
-        }
-        Err(error) => {
-            if !is_of_one_stream(&error) {
-                lease.retire();
+    task.await.unwrap_or_else(|_| Err(Error::interrupted()))
+}
+
+/// Some servers do not stream, whatever they are asked for.
+fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
+    let is_json = headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+    !(is_json && framing.excludes_json())
+}
+
+/// Sends a request and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
+/// closed by the server, did not take up, or that the server promises not to have begun.
+async fn head(request: Box<Request>, limit: Option<Duration>) -> Result<(Response, Lease), Error> {
+    let Request { url, origin, mut headers, body } = *request;
+    let exchange = pin!(async {
+        let lease = pool::checkout(&origin).await?;
+        let client = lease.client().ok_or_else(Error::interrupted)?;
+        headers.insert(CONTENT_TYPE, JSON);
+        match client.post(url).headers(headers).body(body).send().await {
+            Ok(response) => Ok((response, lease)),
+            Err(error) => {
+                if !is_of_one_stream(&error) {
+                    lease.retire();
+                }
+                if error.is_connect() {
+                    return Err(connect_error(&origin, error));
+                }
+                // URLs can hold passwords.
+                Err(Error::broken(origin.authority(), Phase::Waiting, error.without_url()))
             }
-            if error.is_connect() {
-                return Err(Failure::Connect(connect_error(origin, error)));
-            }
-            // URLs can hold passwords.
-            Err(Failure::Broken(error.without_url().into()))
         }
+    });
+    let Some(limit) = limit else {
+        return exchange.await;
+    };
+    match within(limit, exchange).await? {
+        Some(answer) => answer,
+        None => Err(Error::timeout(origin.authority(), limit, Phase::FirstByte)),
     }
 }
 
@@ -119,36 +157,41 @@ fn is_of_one_stream(error: &reqwest::Error) -> bool {
 
 impl Body {
     /// The next piece; `None` at the end, when the connection is free again.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        let piece = self.piece().await?;
+        if piece.is_none() {
+            self.lease = None;
+        }
+        Ok(piece)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Broken> {
         match self.response.chunk().await {
-            Ok(Some(bytes)) => Ok(Some(bytes)),
-            Ok(None) => {
-                self.lease = None;
-                Ok(None)
-            }
+            Ok(piece) => Ok(piece),
             Err(error) => {
                 if let Some(lease) = self.lease.take()
                     && !is_of_one_stream(&error)
                 {
                     lease.retire();
                 }
-                Err(Failure::Broken(error.without_url().into()))
+                Err(Broken(error.without_url().into()))
             }
         }
     }
 
-    /// All pieces, up to `longest` bytes.
-    pub(super) async fn bytes(mut self, longest: usize) -> Result<Bytes, Failure> {
-        let Some(first) = self.chunk().await? else {
-            return Ok(Bytes::new());
-        };
+    /// All pieces, up to `longest` bytes; awaited on the runtime of the connections.
+    async fn bytes(mut self, longest: usize) -> Result<Bytes, Broken> {
+        let first = self.piece().await?.unwrap_or_default();
         let mut rest: Option<Vec<u8>> = None;
-        while let Some(more) = self.chunk().await? {
+        while let Some(more) = self.piece().await? {
             let all = rest.get_or_insert_with(|| first.to_vec());
             if all.len() + more.len() > longest {
-                return Err(Failure::Broken(format!("answer of more than {longest} bytes").into()));
+                return Err(Broken(format!("answer of more than {longest} bytes").into()));
             }
             all.extend_from_slice(&more);
+        }
+        if let Some(lease) = self.lease.take() {
+            lease.give_back().await;
         }
         Ok(rest.map_or(first, Bytes::from))
     }

@@ -27,6 +27,11 @@ impl SseParser {
         self.lines.push(bytes);
     }
 
+    /// Whether no event has begun whose end has not come.
+    pub(super) fn is_between_events(&self) -> bool {
+        !self.has_data && self.lines.pending() == 0
+    }
+
     /// The next whole event. An event without data is none, as the standard says.
     ///
     /// # Errors
@@ -42,7 +47,7 @@ impl SseParser {
             if line.is_empty() {
                 let (name, data) = (self.name.take(), std::mem::take(&mut self.data));
                 if std::mem::take(&mut self.has_data) {
-                    return Ok(Some(Frame { name, data }));
+                    return Ok(Some(Frame { name, data, is_error: false }));
                 }
                 continue;
             }
@@ -79,7 +84,11 @@ mod tests {
         retry: 10\rid: 7\rdata\r\rnonsense\n\nevent: empty\n\ndata: [DONE]\n\ndata: cut";
 
     fn expected() -> Vec<Frame> {
-        let frame = |name: Option<&str>, data: &str| Frame { name: name.map(str::to_owned), data: data.to_owned() };
+        let frame = |name: Option<&str>, data: &str| Frame {
+            name: name.map(str::to_owned),
+            data: data.to_owned(),
+            is_error: false,
+        };
         vec![
             frame(None, "{\"a\":1}"),
             frame(Some("delta"), " two\n\u{e4}\u{1f980}"),

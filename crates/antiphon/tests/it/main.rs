@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "clippy takes the helpers of tests for plain functions")]
 
 mod anthropic;
+mod azure;
 mod bad_input;
+mod bedrock;
 mod blocking;
 mod calls;
 mod chat;
@@ -12,6 +14,8 @@ mod completions;
 mod connections;
 mod environment;
 mod errors;
+mod formats;
+mod gemini;
 mod limits;
 mod promptlayer;
 mod proxies;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use antiphon::{
-    Anthropic, CallInfo, Callbacks, ChatOpenAI, Error, ErrorKind, Llm, LlmResult, Ollama, OpenAI,
-    PromptLayerChatOpenAI, PromptLayerOpenAI, StreamEvent,
+    Anthropic, AzureChatOpenAI, Bedrock, CallInfo, Callbacks, ChatOpenAI, Error, ErrorKind, Gemini, Llm, LlmResult,
+    Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI, StreamEvent,
 };
 use antiphon_sim::{ErrorAnswer, Fault, Latency, Sim};
 use futures::StreamExt as _;
@@ -47,6 +47,9 @@ pub(crate) fn classes(sim: &Sim) -> Vec<Box<dyn Llm>> {
         ),
         Box::new(Anthropic::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
         Box::new(Ollama::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
+        Box::new(AzureChatOpenAI::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
+        Box::new(Bedrock::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
+        Box::new(Gemini::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
     ]
 }
 
@@ -56,7 +59,7 @@ fn chat(sim: &Sim) -> ChatOpenAI {
 }
 
 /// The events of a stream up to its end or error.
-async fn events(llm: &dyn Llm) -> (Vec<StreamEvent>, Option<Error>) {
+pub(crate) async fn events(llm: &dyn Llm) -> (Vec<StreamEvent>, Option<Error>) {
     let mut stream = match llm.astream(HELLO).await {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error)),
@@ -74,7 +77,7 @@ async fn events(llm: &dyn Llm) -> (Vec<StreamEvent>, Option<Error>) {
     (events, None)
 }
 
-fn text(events: &[StreamEvent]) -> String {
+pub(crate) fn text(events: &[StreamEvent]) -> String {
     events
         .iter()
         .filter_map(|event| if let StreamEvent::Text(text) = event { Some(text.as_str()) } else { None })
@@ -82,7 +85,7 @@ fn text(events: &[StreamEvent]) -> String {
 }
 
 /// Checks that the events say what the answer as a whole says.
-fn check(events: &[StreamEvent], whole: &LlmResult) {
+pub(crate) fn check(events: &[StreamEvent], whole: &LlmResult) {
     assert_eq!(text(events), whole.generations[0][0].text);
     let Some(StreamEvent::End(result)) = events.last() else {
         panic!("no end: {events:?}");
@@ -201,13 +204,17 @@ async fn errors_in_the_middle_of_a_stream() {
         assert_eq!(error.to_string().split_once(" [model m").unwrap().0, expected);
     };
     let classes = classes(&sim);
-    let (chat, anthropic, ollama) = (&*classes[1], &*classes[4], &*classes[5]);
+    let (chat, anthropic, ollama, azure) = (&*classes[1], &*classes[4], &*classes[5], &*classes[6]);
     let event = "data: {\"error\":{\"message\":\"Hello, how are you? is too much\",\"type\":\"server_error\"}}\n\n";
     check(chat, event, ErrorKind::Server, "openai: status 500 (server_error): [prompt] is too much").await;
     let event = "data: {\"error\":{\"message\":\"no credit\",\"code\":\"insufficient_quota\"}}\n\n";
     check(chat, event, ErrorKind::QuotaExceeded, "openai: status 429 (insufficient_quota): no credit").await;
     let event = "data: {\"error\":{\"code\":429,\"message\":\"slow down\"}}\n\n";
     check(chat, event, ErrorKind::RateLimited, "openai: status 429: slow down").await;
+    let event = "data: {\"error\":{\"code\":\"429\",\"message\":\"slow down\"}}\n\n";
+    check(azure, event, ErrorKind::RateLimited, "azure.ai.openai: status 429: slow down").await;
+    let event = "data: {\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}\r\n\r\n";
+    check(&*classes[8], event, ErrorKind::Server, "gcp.gemini: status 503 (UNAVAILABLE): overloaded").await;
     let event = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     check(anthropic, event, ErrorKind::Server, "anthropic: status 529 (overloaded_error): Overloaded").await;
     let event = "{\"error\":\"an error was encountered while running the model\"}\n";
@@ -313,9 +320,9 @@ async fn silence_and_length_have_limits() {
 
 #[tokio::test]
 async fn dropping_a_stream_closes_its_connection() {
-    let sim = sim().await;
+    let sim = Sim::builder().latency(Latency::None).reply_tokens(60).start().await.unwrap();
     for llm in classes(&sim) {
-        sim.inject(Fault::StallAfter(600));
+        sim.inject(Fault::StallAfter(1_500));
         let stream = llm.astream(HELLO).await.unwrap();
         assert_eq!((sim.open_connections(), sim.in_flight()), (1, 1));
         drop(stream);

@@ -2,11 +2,12 @@
 //!
 //! Reference: <https://docs.anthropic.com/en/api/messages>, <https://docs.anthropic.com/en/api/messages-streaming>
 
-use serde_json::Value;
+use std::borrow::Cow;
 
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::provider::chat::text;
-use crate::provider::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json};
+use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::Frame;
 
@@ -15,15 +16,15 @@ use crate::transport::Frame;
 pub(super) struct Messages;
 
 impl Wire for Messages {
-    fn path(&self) -> &'static str {
-        "/v1/messages"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/v1/messages".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let blocks = body["content"].as_array().ok_or("has no `content`")?;
         let mut generation = Generation::new(text(&body["content"]));
-        generation.note("finish_reason", body["stop_reason"].clone());
-        generation.note("stop_sequence", body["stop_sequence"].clone());
+        generation.note("finish_reason", &body["stop_reason"]);
+        generation.note("stop_sequence", &body["stop_sequence"]);
         let thoughts: String = blocks.iter().filter_map(|block| block["thinking"].as_str()).collect();
         if !thoughts.is_empty() {
             generation.note("reasoning", thoughts);
@@ -51,7 +52,7 @@ struct MessageStream {
 }
 
 impl StreamReader for MessageStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         let event = json(frame)?;
         // Servers that speak this language leave one or the other out.
         let name = event["type"].as_str().or(frame.name.as_deref()).unwrap_or_default();
@@ -84,16 +85,15 @@ impl StreamReader for MessageStream {
                 }
             }
             "message_delta" => {
-                pieces.push(Piece::Note("finish_reason", event["delta"]["stop_reason"].clone()));
-                pieces.push(Piece::Note("stop_sequence", event["delta"]["stop_sequence"].clone()));
+                pieces.push(Piece::Note("finish_reason", (&event["delta"]["stop_reason"]).into()));
+                pieces.push(Piece::Note("stop_sequence", (&event["delta"]["stop_sequence"]).into()));
                 self.counts = self.counts.merge(&event["usage"]);
                 pieces.push(Piece::Usage(self.counts.total()));
             }
             "message_stop" => self.is_finished = true,
             "error" => {
-                let unexpected = || StreamFault::Unexpected("has an error event without an error".to_owned());
                 let error = ApiError::in_stream(&event);
-                return Err(error.map_or_else(unexpected, |error| StreamFault::Api(Box::new(error))));
+                return Err(error.map_or_else(|| "has an error event without an error".into(), Into::into));
             }
             // `ping`, `content_block_stop`, and what is yet to come.
             _ => {}
@@ -118,7 +118,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn merge(self, usage: &Value) -> Self {
+    fn merge(self, usage: &Json<'_>) -> Self {
         let count = |key: &str, before: u64| usage[key].as_u64().unwrap_or(before);
         Self {
             input: count("input_tokens", self.input),

@@ -2,10 +2,11 @@
 //!
 //! Reference: <https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion>
 
-use serde_json::Value;
+use std::borrow::Cow;
 
 use crate::error::ApiError;
-use crate::provider::wire::{Answer, Body, Piece, StreamFault, StreamReader, Wire, json};
+use crate::json::Json;
+use crate::provider::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json};
 use crate::result::{Generation, TokenUsage};
 use crate::transport::{Frame, Framing};
 
@@ -14,17 +15,17 @@ use crate::transport::{Frame, Framing};
 pub(super) struct OllamaChat;
 
 impl Wire for OllamaChat {
-    fn path(&self) -> &'static str {
-        "/api/chat"
+    fn path(&self, _model: &str, _is_stream: bool) -> Cow<'static, str> {
+        "/api/chat".into()
     }
 
-    fn read(&self, body: &Value, _prompts: usize, _n: usize) -> Result<Answer, String> {
+    fn read(&self, body: &Json<'_>, _prompts: usize, _n: usize) -> Result<Answer, Fault> {
         let message = &body["message"];
         if !message.is_object() {
-            return Err("has no `message`".to_owned());
+            return Err("has no `message`".into());
         }
         let mut generation = Generation::new(message["content"].as_str().unwrap_or_default());
-        generation.note("finish_reason", body["done_reason"].clone());
+        generation.note("finish_reason", &body["done_reason"]);
         if let Some(thoughts) = message["thinking"].as_str().filter(|it| !it.is_empty()) {
             generation.note("reasoning", thoughts);
         }
@@ -54,19 +55,19 @@ struct OllamaStream {
 }
 
 impl StreamReader for OllamaStream {
-    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), StreamFault> {
+    fn read(&mut self, frame: &Frame, pieces: &mut Vec<Piece>) -> Result<(), Fault> {
         let line = json(frame)?;
         if let Some(error) = ApiError::in_stream(&line) {
-            return Err(StreamFault::Api(Box::new(error)));
+            return Err(error.into());
         }
         let message = &line["message"];
         pieces.push(Piece::Reasoning(message["thinking"].as_str().unwrap_or_default().to_owned()));
         pieces.push(Piece::Text(message["content"].as_str().unwrap_or_default().to_owned()));
-        if line["done"] == true {
+        if line["done"].as_bool() == Some(true) {
             if let Some(model) = line["model"].as_str() {
                 pieces.push(Piece::Model(model.to_owned()));
             }
-            pieces.push(Piece::Note("finish_reason", line["done_reason"].clone()));
+            pieces.push(Piece::Note("finish_reason", (&line["done_reason"]).into()));
             pieces.push(Piece::Usage(usage(&line)));
             self.is_finished = true;
         }
@@ -78,7 +79,7 @@ impl StreamReader for OllamaStream {
     }
 }
 
-fn usage(body: &Value) -> TokenUsage {
+fn usage(body: &Json<'_>) -> TokenUsage {
     let count = |key: &str| body[key].as_u64().unwrap_or(0);
     TokenUsage::new(count("prompt_eval_count"), count("eval_count"), None)
 }

@@ -1,6 +1,7 @@
 //! One server's connections: who gets which, and when another is opened.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -178,7 +179,7 @@ impl Host {
     async fn greet(&self, client: &Client) -> Result<Version, Error> {
         let scheme = if self.origin.is_tls { "https" } else { "http" };
         let limit = connections::options().connect_timeout;
-        let greeting = client.head(format!("{scheme}://{}/", self.origin.authority())).send();
+        let greeting = pin!(client.head(format!("{scheme}://{}/", self.origin.authority())).send());
         // The time to connect, and as much again for the answer.
         match background::within(limit.saturating_mul(2), greeting).await? {
             Some(Ok(answer)) => Ok(answer.version()),

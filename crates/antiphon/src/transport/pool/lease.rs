@@ -31,6 +31,15 @@ impl Lease {
         })
     }
 
+    /// Gives the room back, awaited on the runtime of the connections. Answers that came together are then done together,
+    /// and wake their callers once.
+    pub(in crate::transport) async fn give_back(mut self) {
+        if let Some(Grant::Http1 { permit, .. }) = self.grant.take_if(|grant| matches!(grant, Grant::Http1 { .. })) {
+            self.host.touch();
+            give_back(permit).await;
+        }
+    }
+
     /// Lets no further request onto an HTTP/2 connection that broke.
     pub(in crate::transport) fn retire(self) {
         if let Some(Grant::Http2 { id, .. }) = &self.grant {
@@ -39,18 +48,20 @@ impl Lease {
     }
 }
 
+/// Gives a permit back when the connection is back in reqwest's pool. A task of the connections' runtime puts it there,
+/// which has its turn first.
+async fn give_back(permit: OwnedSemaphorePermit) {
+    tokio::task::yield_now().await;
+    drop(permit);
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.grant.take() {
-            Some(Grant::Http1 { client, permit }) => {
+            Some(Grant::Http1 { permit, .. }) => {
                 self.host.touch();
-                drop(client);
-                // The connection goes back to reqwest's pool in a task of that runtime, which has its turn first.
                 if let Ok(runtime) = background::runtime() {
-                    runtime.spawn(async move {
-                        tokio::task::yield_now().await;
-                        drop(permit);
-                    });
+                    runtime.spawn(give_back(permit));
                 }
             }
             Some(Grant::Http2 { id, .. }) => self.host.put_back(id),

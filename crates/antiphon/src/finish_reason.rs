@@ -1,0 +1,63 @@
+//! Why models stop, in the same words for all providers.
+
+/// Why a model stopped; from [`Generation::finish_reason`](crate::Generation::finish_reason).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// The answer is complete, or a stop sequence came.
+    Stop,
+    /// The limit on tokens, or the model's context, is used up: the answer is cut.
+    Length,
+    /// The model asks for a tool.
+    ToolCalls,
+    /// The provider's filter, or the model itself, refused to go on.
+    ContentFilter,
+    /// Something else; the provider's own word is in `generation_info`.
+    Other,
+}
+
+impl FinishReason {
+    /// What a provider's word means.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "stop" | "end_turn" | "stop_sequence" | "eos" | "eos_token" => Self::Stop,
+            "length"
+            | "max_tokens"
+            | "max_output_tokens"
+            | "limit"
+            | "model_length"
+            | "model_context_window_exceeded" => Self::Length,
+            "tool_calls" | "function_call" | "tool_use" => Self::ToolCalls,
+            "content_filter"
+            | "content_filtered"
+            | "refusal"
+            | "guardrail_intervened"
+            | "safety"
+            | "image_safety"
+            | "recitation"
+            | "blocklist"
+            | "prohibited_content"
+            | "spii" => Self::ContentFilter,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_all_providers() {
+        let check = |words: &[&str], expected| {
+            for word in words {
+                assert_eq!(FinishReason::from_word(word), expected, "{word}");
+            }
+        };
+        check(&["stop", "end_turn", "stop_sequence", "STOP", "eos_token"], FinishReason::Stop);
+        check(&["length", "max_tokens", "MAX_TOKENS", "model_context_window_exceeded"], FinishReason::Length);
+        check(&["tool_calls", "function_call", "tool_use"], FinishReason::ToolCalls);
+        check(&["content_filter", "SAFETY", "RECITATION", "guardrail_intervened"], FinishReason::ContentFilter);
+        check(&["", "MALFORMED_FUNCTION_CALL", "OTHER", "unheard_of"], FinishReason::Other);
+    }
+}
