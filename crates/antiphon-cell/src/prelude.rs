@@ -1,5 +1,8 @@
 // Cells import this by a glob, so a user's own item of the same name wins.
-pub use antiphon::{Anthropic, ChatOpenAI, LlmResult, Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI};
+pub use antiphon::{
+    Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, LlmResult, Ollama, OpenAI, OpenAiCompatible,
+    PromptLayerChatOpenAI, PromptLayerOpenAI,
+};
 pub use futures::future::{join_all, try_join_all};
 pub use std::time::{Duration, Instant};
 

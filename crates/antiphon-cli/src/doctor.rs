@@ -10,10 +10,13 @@ use antiphon_notebook::ExitCode;
 use crate::failure::Failure;
 
 /// Variables that hold keys, and who reads them.
-const KEYS: [(&str, &str); 3] = [
+const KEYS: [(&str, &str); 6] = [
     ("OPENAI_API_KEY", "OpenAI, ChatOpenAI"),
     ("ANTHROPIC_API_KEY", "Anthropic"),
     ("PROMPTLAYER_API_KEY", "PromptLayerOpenAI"),
+    ("AZURE_OPENAI_API_KEY", "AzureChatOpenAI"),
+    ("GEMINI_API_KEY", "Gemini"),
+    ("AWS_BEARER_TOKEN_BEDROCK", "Bedrock"),
 ];
 
 /// Where Jupyter finds the kernel: for the user, and in the Python environment that is active.

@@ -26,10 +26,14 @@ let texts = [
     PromptLayerOpenAI::new().agenerate(prompts).await?,
     ChatOpenAI::new().agenerate(prompts).await?,
     Anthropic::new().agenerate(prompts).await?,
+    AzureChatOpenAI::new("deployment").agenerate(prompts).await?,
+    Gemini::new().agenerate(prompts).await?,
+    Bedrock::new("anthropic.claude-sonnet-4-5-v1:0").agenerate(prompts).await?,
+    Ollama::new().agenerate(prompts).await?,
 ].map(|response| response.generations[0][0].text.clone());
 texts.iter().filter(|text| !text.trim().is_empty()).count()"#,
     )
-    .gives("4");
+    .gives("8");
 }
 
 #[test]
