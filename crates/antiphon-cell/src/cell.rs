@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use antiphon_channel::{FromCell, Outcome};
@@ -16,6 +18,8 @@ use crate::shared::RUNTIME;
 use crate::{channel, error_report, panic_report, parent, stdin, stdout};
 
 static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
+/// The thread that runs cells: the one that runs the first.
+static CELLS_THREAD: OnceLock<ThreadId> = OnceLock::new();
 
 thread_local! {
     /// Number of the cell that runs on this thread, 0 for none.
@@ -32,6 +36,12 @@ pub(crate) fn runs_here() -> bool {
 /// # Panics
 /// With the cell's own panic, or with [`Cancelled`]: evcxr catches both and keeps the older variables.
 pub(crate) fn run(cell: Pin<&mut dyn Future<Output = ()>>) {
+    let thread = thread::current().id();
+    if *CELLS_THREAD.get_or_init(|| thread) != thread {
+        // A runtime that a thread of a cell's blocks on is no cell.
+        RUNTIME.block_on(cell);
+        return;
+    }
     let sequence = LAST_SEQUENCE.fetch_add(1, Ordering::SeqCst) + 1;
     let runtime = &*RUNTIME;
     channel::send(&FromCell::Started { sequence });

@@ -24,7 +24,7 @@ pub(crate) fn compile_error(errors: &[CompilationError], sources: &Sources<'_>) 
         return ExecuteError::Command { message };
     }
     let errors = errors.iter().filter(|error| error.level() != "warning");
-    let (unshowable, errors): (Vec<_>, Vec<_>) = errors.partition(|error| is_unshowable(error));
+    let (unshowable, errors): (Vec<_>, Vec<_>) = errors.partition(|error| is_unshowable(error, sources));
     if errors.is_empty() && !unshowable.is_empty() {
         return unshowable_error(sources);
     }
@@ -64,9 +64,11 @@ pub(crate) fn fault_error(fault: Fault, sources: &Sources<'_>) -> ExecuteError {
 }
 
 /// Whether an error is that the last expression cannot be shown; rustc often does not say of what type it is.
-fn is_unshowable(error: &CompilationError) -> bool {
+fn is_unshowable(error: &CompilationError, sources: &Sources<'_>) -> bool {
     let is_about = |text: &str| text.contains("`evcxr_display`");
-    is_about(&error.message()) || error.json["message"].as_str().is_some_and(is_about)
+    // A cell that names it itself has errors of its own about it.
+    !sources.code.contains("evcxr_display")
+        && (is_about(&error.message()) || error.json["message"].as_str().is_some_and(is_about))
 }
 
 /// evcxr's call is not the user's: the error is about the expression.

@@ -49,7 +49,9 @@ pub(crate) struct Scanner {
 #[derive(Debug)]
 struct Content {
     mime_type: String,
-    /// Bytes in which its end does not begin.
+    /// What came before a display in the midst of it.
+    text: Vec<u8>,
+    /// Bytes of the rest in which its end does not begin.
     scanned: usize,
 }
 
@@ -97,9 +99,17 @@ impl Scanner {
             };
             let line = &rest[start..start + length];
             if line.starts_with(END_CONTENT) {
-                let text = String::from_utf8_lossy(&rest[..start]);
+                content.text.extend_from_slice(&rest[..start]);
+                let text = String::from_utf8_lossy(&content.text);
                 let text = text.strip_suffix('\n').unwrap_or(&text).to_owned();
                 tokens.push(Token::Content { mime_type: content.mime_type, content: text });
+                return Some(start + length + 1);
+            }
+            if line == DISPLAY_MARKER.as_bytes() {
+                tokens.push(Token::Display);
+                content.text.extend_from_slice(&rest[..start]);
+                content.scanned = 0;
+                self.content = Some(content);
                 return Some(start + length + 1);
             }
             // The cell is over, and has not ended what it began, e.g. as it panicked.
@@ -139,7 +149,7 @@ impl Scanner {
         let with_end = rest[..=length].to_vec();
         if let Some(mime_type) = line.strip_prefix(BEGIN_CONTENT) {
             let mime_type = String::from_utf8_lossy(mime_type).trim().to_owned();
-            self.content = Some(Content { mime_type, scanned: 0 });
+            self.content = Some(Content { mime_type, text: Vec::new(), scanned: 0 });
         } else if line == COMPLETE {
             tokens.push(Token::Complete(with_end));
         } else if line == DISPLAY_MARKER.as_bytes() {
@@ -164,7 +174,7 @@ impl Content {
     /// As it was written.
     fn as_text(&self, bytes: &[u8]) -> Token {
         let begin = [BEGIN_CONTENT, self.mime_type.as_bytes(), b"\n"].concat();
-        Token::Bytes([&begin, bytes].concat())
+        Token::Bytes([&begin, &self.text, bytes].concat())
     }
 }
 
@@ -218,6 +228,12 @@ mod tests {
             Token::ForEvcxr(b"EVCXR_PANIC_NOTIFICATION\n".to_vec()),
             Token::Complete(b"EVCXR_EXECUTION_COMPLETE\n".to_vec()),
         ];
+        for cut in 0..=whole.len() {
+            assert_eq!(scan(&[&whole[..cut], &whole[cut..]]), expected, "cut at {cut}");
+        }
+        // A display keeps its place.
+        let whole: &[u8] = b"EVCXR_BEGIN_CONTENT text/html\n<b>\nEVCXR_ANTIPHON_DISPLAY\nc\nEVCXR_END_CONTENT\n";
+        let expected = [Token::Display, Token::Content { mime_type: "text/html".into(), content: "<b>\nc".into() }];
         for cut in 0..=whole.len() {
             assert_eq!(scan(&[&whole[..cut], &whole[cut..]]), expected, "cut at {cut}");
         }

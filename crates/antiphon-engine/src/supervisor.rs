@@ -170,12 +170,15 @@ impl Supervisor {
                 Wake::EvaluatorOverdue => {
                     self.evaluator_due = None;
                     let Limits { evaluator_grace, startup, .. } = self.limits;
-                    let (what, limit) = match (self.ready, &self.run) {
-                        (false, _) => ("its start", startup),
-                        (true, Some(_)) => ("the analysis of a cell that was interrupted", evaluator_grace),
-                        (true, None) => ("a completion or an inspection", evaluator_grace),
-                    };
-                    self.host.kill(format!("it was stopped, as {what} took longer than {limit:?}"));
+                    match &self.run {
+                        _ if !self.ready => self.replace_host("its start", startup),
+                        Some(_) => self.replace_host("the analysis of a cell that was interrupted", evaluator_grace),
+                        // Not before a cell needs it: it costs all variables.
+                        None => {
+                            self.help.give_up();
+                            self.start_next().await;
+                        }
+                    }
                 }
                 Wake::GraceOver => {
                     self.grace_over = None;
@@ -276,6 +279,10 @@ impl Supervisor {
                 self.start_next().await;
             }
             FromHost::StartFailed { message } => {
+                if self.startup.is_none() {
+                    // Told with the end of its process.
+                    return self.host.kill(self.redactor.text(message));
+                }
                 // Why a child ended stands on its standard error.
                 let last_words: Vec<u8> = self.stray.drain(..).flat_map(stderr_of).collect();
                 let message = format!("{}{message}", String::from_utf8_lossy(&last_words));
@@ -302,6 +309,10 @@ impl Supervisor {
         }
     }
 
+    fn replace_host(&mut self, what: &str, limit: Duration) {
+        self.host.kill(format!("it was stopped, as {what} took longer than {limit:?}"));
+    }
+
     fn kill_child(&self) {
         if let Some(child) = &self.child {
             child.kill();
@@ -323,6 +334,11 @@ impl Supervisor {
         self.kill_child();
         self.child = None;
         self.help.clear();
+        self.grace_over = None;
+        // What it has compiled for it would hold up the next one.
+        for (_, mut writer) in self.cargo.drain() {
+            writer.send(&ToCargo::Abort).await;
+        }
         let was_ready = std::mem::replace(&mut self.ready, false);
         let restarted =
             if was_ready { self.host.restart().map_err(|error| error.to_string()) } else { Err(String::new()) };
@@ -334,7 +350,9 @@ impl Supervisor {
         };
         let error = CellError::new("EvaluatorDied", what.as_str()).with_lines([then.clone()]);
         match self.run.as_mut().filter(|run| !run.ended) {
-            Some(run) if run.cancelled => run.fail(cancelled("and the evaluator replaced").with_lines([what, then])),
+            Some(run) if run.cancelled && restarted.is_ok() => {
+                run.fail(cancelled("and the evaluator replaced").with_lines([what, then]));
+            }
             Some(run) => run.fail(error.clone()),
             None => self.stray.push_back(Event::Note(format!("{what}; {then}"))),
         }

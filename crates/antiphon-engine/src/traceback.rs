@@ -28,25 +28,26 @@ pub(crate) fn panic_error(panic: &PanicInfo, generated: &Path, source: &str, par
     };
     // evcxr keeps the lines of a statement as they are, so the text finds the line of the cell.
     let around: Vec<&str> = generated.lines().collect();
-    let lines = match find_line(source, &around, line - 1) {
-        Some(number) => {
+    let lines = match find_lines(source, &around, line - 1)[..] {
+        [number] => {
             let (path, number) = place(parts, number);
             let file = (path != CELL).then(|| format!("  in {path}"));
             file.into_iter().chain([format!("{number:>4} | {text}"), pointer(text)]).collect()
         }
+        [_, ..] => vec![format!("     | {text}"), pointer(text)],
         // evcxr's own.
-        None if !text.contains(char::is_alphanumeric) => Vec::new(),
-        None => vec![format!("     | {text}"), pointer(text), "       in code of an earlier cell".to_owned()],
+        [] if !text.contains(char::is_alphanumeric) => Vec::new(),
+        [] => vec![format!("     | {text}"), pointer(text), "       in code of an earlier cell".to_owned()],
     };
     error.with_lines(lines)
 }
 
-/// The line of the cell, counted from 1, that stands at an index of the generated lines. Of several that read the same it
-/// is the one with most of the same lines around it; `None` if that decides nothing.
-fn find_line(source: &str, generated: &[&str], index: usize) -> Option<usize> {
+/// The line of the cell, counted from 1, that stands at an index of the generated lines: of several that read the same
+/// those with most of the same lines around them.
+fn find_lines(source: &str, generated: &[&str], index: usize) -> Vec<usize> {
     let text = generated[index].trim();
     if !text.contains(char::is_alphanumeric) {
-        return None;
+        return Vec::new();
     }
     let source: Vec<&str> = source.lines().collect();
     let is_same = |(a, b): &(&str, &str)| a == b;
@@ -56,17 +57,13 @@ fn find_line(source: &str, generated: &[&str], index: usize) -> Option<usize> {
         above.take_while(is_same).count() + below.take_while(is_same).count()
     };
     let best = |is_candidate: &dyn Fn(&str) -> bool| {
-        let candidates = (0..source.len()).filter(|&at| is_candidate(source[at]));
-        let mut ranked: Vec<(usize, usize)> = candidates.map(|at| (around(at), at)).collect();
-        ranked.sort_unstable();
-        match ranked[..] {
-            [.., (second, _), (first, _)] if second == first => Some(None),
-            [.., (_, at)] => Some(Some(at + 1)),
-            [] => None,
-        }
+        let candidates: Vec<usize> = (0..source.len()).filter(|&at| is_candidate(source[at])).collect();
+        let most = candidates.iter().map(|&at| around(at)).max();
+        candidates.into_iter().filter(|&at| Some(around(at)) == most).map(|at| at + 1).collect::<Vec<_>>()
     };
+    let whole = best(&|line| line.trim() == text);
     // Several statements may stand on one line of the cell.
-    best(&|line| line.trim() == text).or_else(|| best(&|line| line.contains(text))).flatten()
+    if whole.is_empty() { best(&|line| line.contains(text)) } else { whole }
 }
 
 /// Without white space: evcxr puts what stands before a statement on a line of its own.
@@ -82,7 +79,7 @@ fn split_location(location: &str) -> Option<(&str, usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::find_line;
+    use super::find_lines;
 
     #[test]
     fn of_lines_that_read_the_same_the_right_one_is_found() {
@@ -101,10 +98,10 @@ mod tests {
             "f();",
             "y",
         ];
-        let found: Vec<_> = (0..generated.len()).map(|index| find_line(source, &generated, index)).collect();
-        let expected = [None, Some(1), Some(2), None, Some(4), Some(5), None, Some(7), Some(8)];
+        let found: Vec<_> = (0..generated.len()).map(|index| find_lines(source, &generated, index)).collect();
+        let expected: [&[usize]; 9] = [&[], &[1], &[2], &[], &[4], &[5], &[], &[7], &[8]];
         assert_eq!(found[..9], expected);
         // Nothing decides.
-        assert_eq!(found[10], None);
+        assert_eq!(found[10], [7, 9]);
     }
 }

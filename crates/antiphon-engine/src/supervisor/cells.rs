@@ -12,7 +12,13 @@ use crate::run::{Run, cancelled};
 
 impl Supervisor {
     pub(super) async fn start_next(&mut self) {
-        if self.run.is_some() || !self.ready || self.help.is_under_way() {
+        if self.run.is_some() || !self.ready {
+            return;
+        }
+        if self.help.is_under_way() {
+            if self.help.is_overdue() && !self.queue.is_empty() {
+                self.replace_host("a completion or an inspection", self.limits.evaluator_grace);
+            }
             return;
         }
         let Some(queued) = self.queue.pop_front() else {

@@ -1,7 +1,7 @@
 //! The supervisor's part for completion and inspection: one at a time is with the host, and cells go first.
 //!
 //! rust-analyzer cannot be asked to stop. So what nobody waits for any more is never begun, a cell that waits for an answer
-//! to come can be interrupted, and an answer that never comes costs the evaluator.
+//! to come can be interrupted, and an answer that never comes costs the evaluator, once a cell needs it.
 
 use std::collections::VecDeque;
 
@@ -41,16 +41,32 @@ pub(super) struct Help {
     waiting: VecDeque<Question>,
     /// The one that is with the host.
     asked: Option<(u64, Answer)>,
+    /// It takes too long; nothing else is asked.
+    is_overdue: bool,
 }
 
 impl Help {
     pub(super) fn push(&mut self, question: Question) {
-        self.waiting.push_back(question);
+        // Who asks what will not be answered learns so at once.
+        if !self.is_overdue {
+            self.waiting.push_back(question);
+        }
     }
 
     /// Whether the host thinks about one.
     pub(super) fn is_under_way(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// Nobody waits for the one that is with the host any more, nor for those behind it.
+    pub(super) fn give_up(&mut self) {
+        self.is_overdue = true;
+        self.waiting.clear();
+    }
+
+    /// Whether only the end of the host would end it.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.is_overdue
     }
 
     /// The answer's place, if it is the answer that is waited for.
@@ -97,6 +113,7 @@ impl Supervisor {
     }
 
     async fn answered(&mut self) {
+        self.help.is_overdue = false;
         self.evaluator_due = None;
         self.start_next().await;
     }

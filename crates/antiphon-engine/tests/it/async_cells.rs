@@ -245,3 +245,27 @@ fn a_cell_waits_for_channels_timers_and_locks_of_other_cells() {
     )
     .gives("\"timer\"");
 }
+
+/// A runtime that a thread blocks on is no cell: neither its beginning nor its end is taken for the cell's.
+#[test]
+fn threads_may_block_on_runtimes_while_cells_end() {
+    let t = session();
+    t.cell("let kept = 1;\nlet go_on = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));").shows_nothing();
+    let code = "let flag = go_on.clone();
+let thread = std::thread::spawn(move || {
+    let mut runs = 0;
+    while flag.load(std::sync::atomic::Ordering::Relaxed) {
+        runs += tokio::runtime::Runtime::new().unwrap().block_on(async { tokio::task::yield_now().await; 1 });
+    }
+    runs
+});";
+    t.cell(code).shows_nothing();
+    for n in 0..20 {
+        let shown = t.cell(&format!("println!(\"{n}\");\nkept + {n}")).gives(&(n + 1).to_string());
+        assert_eq!(shown.stdout(), format!("{n}\n"));
+    }
+    t.cell("panic!(\"on purpose\")").failed("Panic");
+    let running = t.start("println!(\"go\");\ntokio::time::sleep(Duration::from_secs(60)).await;");
+    running.until_printed("go").cut().0.failed("Cancelled");
+    t.cell("go_on.store(false, std::sync::atomic::Ordering::Relaxed);\nthread.join().unwrap() > 0").gives("true");
+}

@@ -259,6 +259,16 @@ Table(1)"#,
     t.cell("kept").gives("1");
 }
 
+#[test]
+fn what_is_shown_after_content_without_an_end_keeps_its_place() {
+    let t = session();
+    let shown = t.cell("println!(\"EVCXR_BEGIN_CONTENT text/html\\nopen\");\n1").gives("1");
+    assert_eq!(shown.stdout(), "EVCXR_BEGIN_CONTENT text/html\nopen\n");
+    t.cell("2").gives("2");
+    let own = t.cell("struct Own;\nOwn.evcxr_display();\nlet x = 1;").failed("CompileError");
+    assert!(!own.traceback().contains("cannot be shown"), "{}", own.traceback());
+}
+
 /// Only the cell library knows the end of a cell, not what a cell prints.
 #[test]
 fn evcxrs_end_marker_in_a_cells_output_is_text() {

@@ -48,8 +48,8 @@ impl Kernel {
         }
         self.running = Some(running);
         if self.evaluator.is_some() && self.evaluator_is_gone() {
-            self.notice =
-                Some("the evaluator ended and is started anew; variables and definitions are lost".to_owned());
+            let unsaid = self.notice.take().map(|notice| notice + "; ").unwrap_or_default();
+            self.notice = Some(unsaid + "the evaluator ended and is started anew; variables and definitions are lost");
         }
         if self.evaluator.is_some() {
             self.start_cell();
