@@ -214,7 +214,7 @@ impl Engine {
     }
 
     /// What can be inserted at a position, in UTF-8 bytes. Waits while cells run; nothing if it takes longer than
-    /// [`Options::evaluator_grace`].
+    /// [`Options::evaluator_grace`], which costs the evaluator as soon as a cell needs it.
     ///
     /// # Cancel safety
     /// Dropping the future takes the question back, unless the evaluator thinks about it already.

@@ -16,7 +16,8 @@ pub struct Options {
     /// How long blocking code may go on after an interrupt before its process is replaced; default 2 s.
     pub interrupt_grace: Duration,
     /// How long rust-analyzer may think about a completion or an inspection, and how long about a cell that was
-    /// interrupted, before the evaluator is replaced, at the price of all variables and definitions; default 60 s.
+    /// interrupted; then the evaluator is replaced, for a completion once a cell waits for it, at the price of all
+    /// variables and definitions. Default 60 s.
     pub evaluator_grace: Duration,
     /// How long start-up may take once everything is compiled; default 120 s.
     pub startup_timeout: Duration,

@@ -1,7 +1,7 @@
 //! The shim that stands before each run of cargo.
 //!
 //! evcxr finds cargo by `rustup which cargo`. In a session `rustup` and `cargo` on `PATH` are links to this program,
-//! so each run of cargo passes here. That makes three things possible that evcxr has no hook for:
+//! so each run of cargo passes here. That makes things possible that evcxr has no hook for:
 //!
 //! - evcxr checks every `:dep` in a manifest of its own, and cargo then rewrites the lock file for that manifest alone.
 //!   The versions of everything else would be chosen anew, and all of it compiled anew. The shim puts the lock back.
