@@ -64,10 +64,10 @@ mod tests {
             let json = serde_json::json!({ "transport": transport, "ip": ip, "key": "", "signature_scheme": "hmac-sha256",
                 "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5 });
             fs::write(&file, json.to_string()).unwrap();
-            Address::new(&read(&file, Path::new("/work")).unwrap(), 1).to_string()
+            Address::new(&read(&file, Path::new("/folder")).unwrap(), 1).to_string()
         };
         // As jupyter_client writes it.
-        assert_eq!(address("ipc", "kernel-ipc"), "ipc:///work/kernel-ipc-1");
+        assert_eq!(address("ipc", "kernel-ipc"), "ipc:///folder/kernel-ipc-1");
         assert_eq!(address("ipc", "/run/k"), "ipc:///run/k-1");
         assert_eq!(address("tcp", "127.0.0.1"), "tcp://127.0.0.1:1");
     }

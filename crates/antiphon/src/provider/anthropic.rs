@@ -10,7 +10,7 @@ use super::call::{Job, Plan};
 use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
-use super::methods::connection_setters;
+use super::methods::{connection_setters, sampling_setters};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
@@ -111,25 +111,11 @@ impl Anthropic {
         self
     }
 
-    /// Ends an answer before any of these texts.
-    pub fn stop<I>(mut self, texts: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.options.stop = texts.into_iter().map(Into::into).collect();
-        self
-    }
+    sampling_setters!(options);
 
     /// Sets how much chance there is in the choice of tokens, from 0 to 1. Default: not sent.
     pub fn temperature(mut self, temperature: f64) -> Self {
         self.options.temperature = Some(temperature);
-        self
-    }
-
-    /// Chooses from the likeliest tokens that together have this probability, from 0 to 1.
-    pub fn top_p(mut self, probability: f64) -> Self {
-        self.options.top_p = Some(probability);
         self
     }
 

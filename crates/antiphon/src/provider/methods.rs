@@ -217,4 +217,25 @@ macro_rules! system_setter {
     };
 }
 
-pub(super) use {connection_setters, openai_setters, organization_setters, system_setter};
+/// Setters that the classes have alike which are not of OpenAI's family.
+macro_rules! sampling_setters {
+    ($($field:ident).+) => {
+        /// Ends an answer before any of these texts.
+        pub fn stop<I>(mut self, texts: I) -> Self
+        where
+            I: IntoIterator,
+            I::Item: Into<String>,
+        {
+            self.$($field).+.stop = texts.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// Chooses from the likeliest tokens that together have this probability, from 0 to 1.
+        pub fn top_p(mut self, probability: f64) -> Self {
+            self.$($field).+.top_p = Some(probability);
+            self
+        }
+    };
+}
+
+pub(super) use {connection_setters, openai_setters, organization_setters, sampling_setters, system_setter};

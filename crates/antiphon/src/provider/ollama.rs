@@ -10,7 +10,7 @@ use super::call::{Job, Plan};
 use super::call_methods::llm_methods;
 use super::chat_openai::conversations;
 use super::connection::Connection;
-use super::methods::connection_setters;
+use super::methods::{connection_setters, sampling_setters};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
 use super::wire::Body;
 use crate::env_vars;
@@ -95,15 +95,7 @@ impl Ollama {
         self
     }
 
-    /// Ends an answer before any of these texts.
-    pub fn stop<I>(mut self, texts: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.options.stop = texts.into_iter().map(Into::into).collect();
-        self
-    }
+    sampling_setters!(options);
 
     /// Sets how much chance there is in the choice of tokens, from 0 to 2.
     pub fn temperature(mut self, temperature: f64) -> Self {
@@ -114,12 +106,6 @@ impl Ollama {
     /// Ends an answer after this many tokens (`num_predict`).
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.options.max_tokens = Some(tokens);
-        self
-    }
-
-    /// Chooses from the likeliest tokens that together have this probability, from 0 to 1.
-    pub fn top_p(mut self, probability: f64) -> Self {
-        self.options.top_p = Some(probability);
         self
     }
 
