@@ -39,8 +39,12 @@ macro_rules! eprintln {
 #[doc(hidden)]
 pub fn __report_line(caller: &str, type_name: &str, text: fmt::Arguments<'_>) {
     if channel::is_connected() && is_generated(caller) {
-        let failure = Outcome::Failed { type_name: shorten(type_name), message: text.to_string() };
-        FAILURE.set(Some(failure));
+        let (type_name, mut message) = (shorten(type_name), text.to_string());
+        // Programs that use the crate have no such option, so that the error itself does not tell of it.
+        if type_name == "LlmError" && message.starts_with("no API key for ") {
+            message.push_str("; with `--sim` (`antiphon run`, `repl` or `install`) answers are simulated");
+        }
+        FAILURE.set(Some(Outcome::Failed { type_name, message }));
     } else {
         __print_error_line(text);
     }

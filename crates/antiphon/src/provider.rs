@@ -87,6 +87,11 @@ impl Provider {
         }
     }
 
+    /// What the classes call the setter of its `name`.
+    pub(crate) fn setter(self, name: &str) -> String {
+        if self == Self::PromptLayer { format!("promptlayer_{name}") } else { name.to_owned() }
+    }
+
     /// The variables that may hold its key, in the order in which they are looked at.
     pub(crate) fn key_variables(self) -> Vec<&'static str> {
         match self {

@@ -85,6 +85,12 @@ fn errors_have_the_names_of_their_types() {
         .failed("LlmError")
         .traceback_has(&["127.0.0.1:1"]);
     t.cell("OpenAI::new().temperature(9.0).generate([\"hi\"])?;").failed("LlmError").traceback_has(&["temperature"]);
+    t.cell(
+        "unsafe { std::env::remove_var(\"OPENROUTER_API_KEY\") }
+OpenAiCompatible::openrouter().model(\"m\").generate([\"hi\"])?;",
+    )
+    .failed("LlmError")
+    .traceback_has(&["set OPENROUTER_API_KEY or `api_key`", "with `--sim`"]);
     t.cell("Err::<(), Box<dyn std::error::Error>>(\"no luck\".into())?;")
         .failed("Error")
         .traceback_has(&["Error: no luck"]);

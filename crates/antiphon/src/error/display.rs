@@ -45,8 +45,8 @@ impl Error {
         let wait = self.retry_after();
         match self.kind() {
             ErrorKind::Authentication => {
-                let variable = self.inner.provider?.key_variable();
-                Some(format!("check the key in {variable} or `api_key`"))
+                let provider = self.inner.provider?;
+                Some(format!("check the key in {} or `{}`", provider.key_variable(), provider.setter("api_key")))
             }
             ErrorKind::NotFound => Some("check the model's name and the base URL".to_owned()),
             ErrorKind::ContentFilter => Some("change the prompt, or the filter where the provider lets you".to_owned()),

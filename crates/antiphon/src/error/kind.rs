@@ -73,9 +73,11 @@ pub(crate) enum Kind {
     #[error("prompt {index} {problem}")]
     InvalidPrompt { index: usize, problem: &'static str },
     #[error(
-        "no API key for {}: set {}, or run with `--sim` for simulated answers",
+        "no API key for {}: set {} or `{}`, or `{}` for a server that needs none",
         provider.as_str(),
-        provider.key_variable()
+        provider.key_variable(),
+        provider.setter("api_key"),
+        provider.setter("base_url")
     )]
     MissingKey { provider: Provider },
     #[error("cannot connect to {host}: {reason}")]

@@ -326,7 +326,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "no API key for {}: set {variable}, or run with `--sim` for simulated answers",
+                    "no API key for {}: set {variable} or `api_key`, or `base_url` for a server that needs none",
                     provider.as_str()
                 )
             );

@@ -84,7 +84,7 @@ fn what_is_missing_is_named() {
     let error = AzureChatOpenAI::new("d").base_url("https://r.openai.azure.com").generate(["a"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no API key for azure.ai.openai: set AZURE_OPENAI_API_KEY, or run with `--sim` for simulated answers"
+        "no API key for azure.ai.openai: set AZURE_OPENAI_API_KEY or `api_key`, or `base_url` for a server that needs none"
     );
     let error = AzureChatOpenAI::new(" ").base_url("http://127.0.0.1:9").generate(["a"]).unwrap_err();
     assert_eq!(error.to_string(), "`model` must not be empty");

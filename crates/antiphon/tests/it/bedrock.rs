@@ -79,7 +79,7 @@ fn regions_and_keys() {
     let error = Bedrock::new("m").generate(["a"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no API key for aws.bedrock: set AWS_BEARER_TOKEN_BEDROCK, or run with `--sim` for simulated answers"
+        "no API key for aws.bedrock: set AWS_BEARER_TOKEN_BEDROCK or `api_key`, or `base_url` for a server that needs none"
     );
     let error = Bedrock::new("m").region("evil.com/").generate(["a"]).unwrap_err();
     assert_eq!(error.to_string(), "`region` is not a region of AWS, such as us-east-1");

@@ -58,16 +58,18 @@ fn missing_keys() {
     if in_child("environment::missing_keys", &[]).is_some() {
         return;
     }
-    let hint = "or run with `--sim` for simulated answers";
+    let advice = "or `api_key`, or `base_url` for a server that needs none";
     for (error, expected) in [
-        (OpenAI::new().generate(["a"]).unwrap_err(), format!("no API key for openai: set OPENAI_API_KEY, {hint}")),
+        (OpenAI::new().generate(["a"]).unwrap_err(), format!("no API key for openai: set OPENAI_API_KEY {advice}")),
         (
             Anthropic::new().generate(["a"]).unwrap_err(),
-            format!("no API key for anthropic: set ANTHROPIC_API_KEY, {hint}"),
+            format!("no API key for anthropic: set ANTHROPIC_API_KEY {advice}"),
         ),
         (
             PromptLayerOpenAI::new().api_key("k").generate(["a"]).unwrap_err(),
-            format!("no API key for promptlayer: set PROMPTLAYER_API_KEY, {hint}"),
+            "no API key for promptlayer: set PROMPTLAYER_API_KEY or `promptlayer_api_key`, or `promptlayer_base_url` for a \
+             server that needs none"
+                .to_owned(),
         ),
     ] {
         assert_eq!(error.kind(), ErrorKind::MissingKey);

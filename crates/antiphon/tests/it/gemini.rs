@@ -77,7 +77,8 @@ fn a_missing_key_is_named() {
         return;
     }
     let error = Gemini::new().generate(["a"]).unwrap_err();
-    let expected = "no API key for gcp.gemini: set GEMINI_API_KEY, or run with `--sim` for simulated answers";
+    let expected =
+        "no API key for gcp.gemini: set GEMINI_API_KEY or `api_key`, or `base_url` for a server that needs none";
     assert_eq!(error.to_string(), expected);
     let shown = format!("{:?}", Gemini::new().api_key("hunter2"));
     assert!(!shown.contains("hunter2"), "{shown}");
