@@ -39,8 +39,8 @@ pub(crate) struct SetLimits {
 }
 
 /// The lane of these calls. Limits that are set replace those that other values have set for the same lane.
-pub(crate) fn lane(base_url: &str, secrets: &[Secret], model: &str, limits: SetLimits) -> Arc<Lane> {
-    let keys: Vec<&str> = secrets.iter().map(Secret::expose).collect();
+pub(crate) fn lane(base_url: &str, keys: &[Secret], model: &str, limits: SetLimits) -> Arc<Lane> {
+    let keys: Vec<&str> = keys.iter().map(Secret::expose).collect();
     let key = (base_url.to_owned(), HASHER.hash_one(keys), model.to_owned());
     let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
     if lanes.len() >= REMEMBERED && !lanes.contains_key(&key) {

@@ -15,6 +15,7 @@ mod sse;
 mod stream_body;
 mod time_limits;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -25,7 +26,7 @@ use http::header::HeaderMap;
 use serde_json::Value;
 use url::Url;
 
-pub(crate) use self::base_url::{UrlText, segment};
+pub(crate) use self::base_url::{UrlText, secrets_in, segment};
 use self::base_url::{host, join};
 use self::exchange::{Answer, Request};
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
@@ -57,7 +58,9 @@ pub(crate) struct Endpoint {
     /// Whether a server without TLS is known to speak HTTP/2.
     pub(crate) http2_prior_knowledge: bool,
     pub(crate) headers: HeaderMap,
-    /// What must not appear in errors.
+    /// The keys in use; they say whose limits count.
+    pub(crate) keys: Vec<Secret>,
+    /// What else must not appear in errors.
     pub(crate) secrets: Vec<Secret>,
     pub(crate) limits: TimeLimits,
     pub(crate) set_limits: SetLimits,
@@ -95,7 +98,7 @@ impl Endpoint {
 
     /// The line of this server's, key's and model's calls.
     pub(crate) fn lane(&self, model: &str) -> Arc<Lane> {
-        limits::lane(self.base_url.as_str(), &self.secrets, model, self.set_limits)
+        limits::lane(self.base_url.as_str(), &self.keys, model, self.set_limits)
     }
 
     /// Posts `body`, again if need be, when it is its turn, and reads the answer with `read`, which says what is wrong
@@ -218,7 +221,10 @@ impl Endpoint {
 
     /// An error of the provider's, without keys and without what was sent.
     pub(crate) fn refusal(&self, error: ApiError, sent: &Value) -> Error {
-        Error::api(error.tidy(|text| scrub::scrub(text, &self.secrets, sent)))
+        let mut secrets: Vec<&str> = self.keys.iter().chain(&self.secrets).map(Secret::expose).collect();
+        // One may be a part of another.
+        secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
+        Error::api(error.tidy(|text| scrub::scrub(text, &secrets, sent)))
     }
 }
 

@@ -16,12 +16,15 @@ use crate::error::Error;
 use crate::limits::SetLimits;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::transport::{Endpoint, TimeLimits, UrlText};
+use crate::transport::{Endpoint, TimeLimits, UrlText, secrets_in};
 
 const MAX_RETRIES: u32 = 2;
 
 /// <https://docs.anthropic.com/en/api/versioning>
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// Headers whose last word is a key.
+const KEY_HEADERS: &[&str] = &["authorization", "api-key", "x-api-key", "x-goog-api-key"];
 
 /// The part of a class's settings that every provider has.
 #[derive(Clone)]
@@ -102,12 +105,14 @@ impl Connection {
             Provider::Anthropic => Duration::from_mins(1),
             _ => Duration::from_mins(2),
         };
+        let base_url = self.base_url(env)?;
         let mut endpoint = Endpoint {
             provider: self.provider,
-            base_url: self.base_url(env)?,
+            secrets: secrets_in(&base_url),
+            base_url,
             http2_prior_knowledge: self.http2_prior_knowledge,
             headers: HeaderMap::new(),
-            secrets: Vec::new(),
+            keys: Vec::new(),
             limits,
             set_limits: self.set_limits,
             retry: RetryPolicy { max_retries: self.max_retries, longest_retry_after, random: rand::random },
@@ -124,6 +129,10 @@ impl Connection {
         for (name, value) in &self.headers {
             let parsed = HeaderName::try_from(name.as_str());
             let parsed = parsed.map_err(|_| Error::invalid_setting("header", "has a name that cannot be sent"))?;
+            if KEY_HEADERS.contains(&parsed.as_str()) {
+                let key = value.expose().rsplit(' ').next().unwrap_or_default();
+                endpoint.keys.push(Secret::new(key));
+            }
             endpoint.headers.insert(parsed, header_value("header", value.expose())?);
             endpoint.secrets.push(value.clone());
         }
@@ -214,7 +223,7 @@ impl Connection {
                 let bearer = header_value(setting, &format!("Bearer {}", key.expose()))?;
                 endpoint.headers.insert(AUTHORIZATION, bearer);
             }
-            endpoint.secrets.push(key);
+            endpoint.keys.push(key);
         }
         Ok(())
     }
@@ -335,6 +344,20 @@ mod tests {
             assert!(!endpoint.headers.contains_key("authorization"));
             assert!(!endpoint.headers.contains_key("x-api-key"));
         }
+    }
+
+    #[test]
+    fn limits_are_shared_by_the_calls_of_a_key() {
+        let lane = |key: &str, (header, value): (&str, &str)| {
+            let mut connection = Connection::new(Provider::OpenAi);
+            connection.api_key = Some(Secret::new(key));
+            connection.headers = vec![(header.to_owned(), Secret::new(value))];
+            connection.endpoint(&env(&[])).unwrap().lane("limits_are_shared_by_the_calls_of_a_key")
+        };
+        let first = lane("k", ("x-trace", "1"));
+        assert!(Arc::ptr_eq(&first, &lane("k", ("x-trace", "2"))));
+        assert!(!Arc::ptr_eq(&first, &lane("l", ("x-trace", "1"))));
+        assert!(!Arc::ptr_eq(&first, &lane("k", ("Authorization", "Bearer l"))));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Settings {
                 let setting = if *setting == "api_key" { "promptlayer_api_key" } else { setting };
                 return Err(unsendable(setting));
             }
-            endpoint.secrets.push(key.clone());
+            endpoint.keys.push(key.clone());
         }
         let suffix = match style {
             CallStyle::Async => ".async",

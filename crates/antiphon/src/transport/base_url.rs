@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// A base URL as the user wrote it. `Debug` shows scheme, host and path of it.
 #[derive(Clone)]
@@ -94,6 +95,25 @@ pub(crate) fn segment(name: &str) -> String {
     name.bytes().map(encoded).collect()
 }
 
+/// What may be secret in a base URL: the user, the password and the values of its query, as they are written and as a
+/// server may read them.
+pub(crate) fn secrets_in(url: &Url) -> Vec<Secret> {
+    // Which version is refused is something to tell.
+    let is_secret = |name: &str| name != "api-version";
+    let query = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let values = query.filter(|(name, _)| is_secret(name)).map(|(_, value)| value);
+    let written = [url.username(), url.password().unwrap_or_default()].into_iter().chain(values);
+    let read = url.query_pairs().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.into_owned());
+    let texts = written.flat_map(|text| [text.to_owned(), decoded(text)]).chain(read);
+    texts.filter(|text| !text.is_empty()).map(Secret::new).collect()
+}
+
+/// Without percent-encoding. A plus is one.
+fn decoded(text: &str) -> String {
+    let pair = format!("={}", text.replace('+', "%2B").replace('&', "%26"));
+    form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value).collect()
+}
+
 /// Host and port, for errors.
 pub(super) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
@@ -152,6 +172,19 @@ mod tests {
         let url = UrlText::new("https://me:pw@host:1/v1?key=secret#x");
         assert_eq!(format!("{url:?}"), "\"https://host:1/v1\"");
         assert_eq!(host(&url.parse("").unwrap()), "host:1");
+    }
+
+    #[test]
+    fn knows_what_is_secret() {
+        let check = |text: &str, expected: &[&str]| {
+            let found = secrets_in(&parse(text).unwrap());
+            let mut found: Vec<_> = found.iter().map(Secret::expose).collect();
+            found.dedup();
+            assert_eq!(found, expected);
+        };
+        check("http://h/v1", &[]);
+        check("http://me:p%40s+s&@h", &["me", "p%40s+s&", "p@s+s&"]);
+        check("http://h?key=a%2Fb+c&flag&api-version=2024-10-21", &["a%2Fb+c", "a/b+c", "a/b c"]);
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::secret::Secret;
-
 /// Shorter prompts are not looked for: taking "Hi" out of a sentence would garble it, and tells
 /// nobody anything.
 const SHORTEST_PROMPT: usize = 12;
@@ -15,10 +13,10 @@ const SHORTEST_KEY: usize = 7;
 const NAMES: &[&str] = &["model", "model_name", "reasoning_effort", "role"];
 
 /// Replaces the keys in use, anything that looks like one, and the texts that were sent.
-pub(super) fn scrub(text: &mut String, secrets: &[Secret], sent: &Value) {
+pub(super) fn scrub(text: &mut String, secrets: &[&str], sent: &Value) {
     for secret in secrets {
-        if secret.expose().len() >= SHORTEST_KEY {
-            replace(text, secret.expose(), "[key]");
+        if secret.len() >= SHORTEST_KEY {
+            replace(text, secret, "[key]");
         }
     }
     for prompt in prompts(sent) {
@@ -72,7 +70,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let secrets = [Secret::new("topsecret"), Secret::new(""), Secret::new("x")];
+        let secrets = ["topsecret", "", "x"];
         let sent = json!({
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],

@@ -104,6 +104,18 @@ async fn keys_and_prompts_are_not_repeated() {
     assert_eq!(error.message(), Some("key [key] and [key] refused for: [prompt]"));
 }
 
+#[tokio::test]
+async fn what_a_base_url_holds_is_not_repeated() {
+    let server = Server::start(|_| {
+        let message = "no user my-name/my@password, token a-token/secret or trace-1 and Bearer key-two at 2024-10-21";
+        Reply::status(401, bodies::error("t", "c", "p", message))
+    });
+    let url = server.url().replace("://", "://my-name:my%40password@") + "?t=a-token%2Fsecret&api-version=2024-10-21";
+    let llm = llm(&server).base_url(url).header("x-trace", "trace-1").header("authorization", "Bearer key-two");
+    let error = llm.agenerate(["Hi"]).await.unwrap_err();
+    assert_eq!(error.message(), Some("no user [key]/[key], token [key] or [key] and [key] at 2024-10-21"));
+}
+
 #[test]
 fn clients_do_not_print_keys() {
     let url = "http://me:hunter2@localhost/v1?token=hunter2";
