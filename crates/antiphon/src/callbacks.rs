@@ -80,6 +80,25 @@ impl<T: Callbacks + ?Sized> Callbacks for Arc<T> {
 }
 
 /// Which call a callback is about.
+///
+/// Callbacks can be tested without a call:
+///
+/// ```
+/// use antiphon::{CallInfo, Callbacks};
+///
+/// # #[derive(Default)]
+/// # struct Transcript(std::sync::Mutex<String>);
+/// # impl Callbacks for Transcript {
+/// #     fn on_token(&self, call: &CallInfo, token: &str) {
+/// #         self.0.lock().unwrap().push_str(&format!("{}: {token}", call.model));
+/// #     }
+/// # }
+/// let mut call = CallInfo::new("openai", "gpt-4.1");
+/// call.is_stream = true;
+/// let transcript = Transcript::default();
+/// transcript.on_token(&call, "Fine.");
+/// assert_eq!(*transcript.0.lock().unwrap(), "gpt-4.1: Fine.");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallInfo {
@@ -94,14 +113,16 @@ pub struct CallInfo {
 }
 
 impl CallInfo {
-    pub(crate) fn new(plan: &Plan, is_stream: bool) -> Self {
+    /// A call that is not streamed, with an id of its own; for tests of callbacks.
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
         static CALLS: AtomicU64 = AtomicU64::new(0);
-        Self {
-            id: CALLS.fetch_add(1, Ordering::Relaxed),
-            provider: plan.endpoint.as_ref().map_or_else(String::new, |it| it.provider.as_str().to_owned()),
-            model: plan.model.clone(),
-            is_stream,
-        }
+        let id = CALLS.fetch_add(1, Ordering::Relaxed);
+        Self { id, provider: provider.into(), model: model.into(), is_stream: false }
+    }
+
+    pub(crate) fn of(plan: &Plan, is_stream: bool) -> Self {
+        let provider = plan.endpoint.as_ref().map_or("", |it| it.provider.as_str());
+        Self { is_stream, ..Self::new(provider, &plan.model) }
     }
 
     pub(crate) fn start(&self, plan: &Plan) {

@@ -1,7 +1,10 @@
 //! Why models stop, in the same words for all providers.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a model stopped; from [`Generation::finish_reason`](crate::Generation::finish_reason).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FinishReason {
     /// The answer is complete, or a stop sequence came.
@@ -13,6 +16,7 @@ pub enum FinishReason {
     /// The provider's filter, or the model itself, refused to go on.
     ContentFilter,
     /// Something else; the provider's own word is in `generation_info`.
+    #[serde(other)]
     Other,
 }
 
@@ -46,6 +50,16 @@ impl FinishReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_stored_is_read_again() {
+        use FinishReason::{ContentFilter, Length, Other, Stop, ToolCalls};
+        let reasons = [Stop, Length, ToolCalls, ContentFilter, Other];
+        let stored = serde_json::to_string(&reasons).unwrap();
+        assert_eq!(stored, r#"["stop","length","tool_calls","content_filter","other"]"#);
+        assert_eq!(serde_json::from_str::<[FinishReason; 5]>(&stored).unwrap(), reasons);
+        assert_eq!(serde_json::from_str::<FinishReason>("\"new\"").unwrap(), Other);
+    }
 
     #[test]
     fn words_of_all_providers() {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::private::Length;
@@ -19,8 +20,9 @@ use crate::private::Length;
 /// assert!(matches!(talk, Prompt::Conversation(messages) if messages.len() == 2));
 /// ```
 ///
-/// Its `Debug` shows lengths, not texts.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Its `Debug` shows lengths, not texts. With serde it is a string or a list of messages.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum Prompt {
     /// A text; for chat models, one user message.
@@ -59,7 +61,7 @@ impl Prompt {
 /// ```
 ///
 /// Its `Debug` shows how long it is, not what it says.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
     /// Who speaks.
@@ -96,7 +98,8 @@ impl Message {
 }
 
 /// The speaker of a [`Message`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
     /// The program.
@@ -191,5 +194,21 @@ impl<const N: usize> From<[Message; N]> for Prompt {
 impl From<&Self> for Prompt {
     fn from(prompt: &Self) -> Self {
         prompt.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_stored_in_the_form_of_the_chat_endpoints() {
+        let talk = [Message::system("s"), Message::user("u"), Message::assistant("a")];
+        let prompts = [Prompt::from("Hi"), Prompt::from(talk.clone())];
+        let stored = json!(["Hi", talk.iter().map(Message::to_wire).collect::<Vec<_>>()]);
+        assert_eq!(serde_json::to_value(&prompts).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<[Prompt; 2]>(stored).unwrap(), prompts);
+        let later = json!({ "role": "user", "content": "u", "name": "new" });
+        assert_eq!(serde_json::from_value::<Message>(later).unwrap(), talk[1]);
     }
 }

@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::Add;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -27,18 +27,30 @@ use crate::prompt::Prompt;
 /// assert_eq!(result.generations[1][0].text, "Hello!");
 /// assert_eq!(result.to_string(), "[0] Fine.\n[1] Hello!");
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// A program can store it and read it again, without its prompts:
+///
+/// ```
+/// # use antiphon::{Generation, LlmOutput, LlmResult};
+/// # let result = LlmResult::new(vec![vec![Generation::new("Fine.")]], LlmOutput::default());
+/// let stored = serde_json::to_string(&result)?;
+/// let read: LlmResult = serde_json::from_str(&stored)?;
+/// assert_eq!(read.generations, result.generations);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LlmResult {
     /// Completions: the outer index is the prompt's, in the order given; the inner one counts the
     /// `n` completions of that prompt. A server that does not know `n` gives one.
     pub generations: Vec<Vec<Generation>>,
     /// What is known of the call as a whole.
+    #[serde(default)]
     pub llm_output: LlmOutput,
 }
 
 /// One completion.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Generation {
     /// The model's text, as it came (the original's completions began with blank lines).
@@ -57,11 +69,13 @@ pub struct Generation {
     /// - `hedged`: that the second call of a [`Hedged`](crate::Hedged) answered
     /// - `reasoning`: the model's thoughts, where the provider shows them
     /// - `pl_request_id`: PromptLayer's name for the logged request
+    #[serde(default)]
     pub generation_info: Map<String, Value>,
 }
 
 /// Facts about a whole call. Two are equal if the same was asked and answered, however long it took.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LlmOutput {
     /// Tokens used, summed over the call's requests.
@@ -101,7 +115,8 @@ impl PartialEq for LlmOutput {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct TokenUsage {
     /// Tokens of the prompts, cached ones included.
@@ -292,5 +307,34 @@ impl fmt::Display for LlmResult {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn what_was_stored_is_read_again() {
+        let mut generation = Generation::new("Fine.");
+        generation.note("logprobs", json!({ "tokens": [0.5] }));
+        let token_usage = TokenUsage { reasoning_output_tokens: 3, ..TokenUsage::new(1, 4, None) };
+        let output = LlmOutput { token_usage, model_name: "m".to_owned(), ..LlmOutput::default() };
+        let result = LlmResult::new(vec![vec![generation], Vec::new()], output);
+        assert_eq!(from_value::<LlmResult>(to_value(&result).unwrap()).unwrap(), result);
+    }
+
+    #[test]
+    fn what_another_version_stored_is_read() {
+        let read = |stored| from_value::<LlmResult>(stored).map_err(|error| error.to_string());
+        let expected = LlmResult::new(vec![vec![Generation::new("a")]], LlmOutput::default());
+        assert_eq!(read(json!({ "generations": [[{ "text": "a" }]] })).unwrap(), expected);
+        let output = json!({ "token_usage": { "new": 1 }, "new": 1, "prompts": ["not read"] });
+        let later = json!({ "generations": [[{ "text": "a", "new": 1 }]], "llm_output": output, "new": 1 });
+        assert_eq!(read(later).unwrap(), expected);
+        assert_eq!(read(json!({})).unwrap_err(), "missing field `generations`");
+        assert_eq!(read(json!({ "generations": [[{}]] })).unwrap_err(), "missing field `text`");
     }
 }

@@ -109,7 +109,7 @@ impl Plan {
 
     async fn run_all(&self) -> Result<LlmResult, Error> {
         let begun = Instant::now();
-        let info = CallInfo::new(self, false);
+        let info = CallInfo::of(self, false);
         info.start(self);
         let parts = match &self.endpoint {
             None => Ok(Vec::new()),
@@ -141,7 +141,7 @@ impl Plan {
 
     async fn run_to_the_end(&self) -> PromptResults {
         let begun = Instant::now();
-        let info = CallInfo::new(self, false);
+        let info = CallInfo::of(self, false);
         info.start(self);
         let parts = match &self.endpoint {
             None => Vec::new(),

@@ -22,7 +22,7 @@ use crate::transport::{Endpoint, FrameParser, Opened, Reply, StreamBody};
 /// Opens the plan's one request as a stream.
 pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
     async move {
-        let info = CallInfo::new(&plan, true);
+        let info = CallInfo::of(&plan, true);
         let span = telemetry::span(&plan, true);
         info.start(&plan);
         let begun = Instant::now();
