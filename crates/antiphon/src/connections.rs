@@ -105,7 +105,7 @@ impl Options {
         }
     }
 
-    /// Gives up a connection that is not ready after this time. Default: 5 seconds.
+    /// Gives up a connection that is not ready after this time. Default: 5 seconds. Zero is refused by the calls.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self

@@ -17,6 +17,9 @@ pub use self::kind::ErrorKind;
 pub(crate) use self::kind::{Kind, Phase};
 use crate::provider::Provider;
 
+/// The problem of an answer that is not what was sent.
+pub(crate) const WRONG_CHECKSUM: &str = "has a frame with a wrong checksum";
+
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type SharedError = Arc<dyn StdError + Send + Sync>;
 

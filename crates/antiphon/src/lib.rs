@@ -76,7 +76,8 @@
 //! # Traces
 //!
 //! Each call is a [`tracing`] span with OpenTelemetry's attributes for generative AI (`gen_ai.request.model`,
-//! `gen_ai.usage.input_tokens`, ...); each retry is an event in it.
+//! `gen_ai.usage.input_tokens`, ...); each retry is an event in it. A log
+//! that cannot be written ([`PromptLayerOpenAI`]) is an event too.
 //!
 //! # Privacy
 //!

@@ -23,6 +23,19 @@ const FILTERED: &[&str] = &["content_filter", "content_policy_violation"];
 /// Codes of a used-up account; OpenAI's newer ones still come with type `insufficient_quota`.
 const QUOTA: &[&str] = &["insufficient_quota", "credit_balance_exhausted", "billing_error"];
 
+/// How AWS calls, with status 403, a token that is none or has expired.
+const BAD_TOKEN: &[&str] = &[
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "ExpiredTokenException",
+    "MissingAuthenticationTokenException",
+];
+
+/// How it begins to say so where it calls that `AccessDeniedException`, as it does a model that may not be used.
+const BAD_TOKEN_WORDS: &[&str] =
+    &["Authentication failed", "Bearer Token has expired", "The security token included in the request is"];
+
 /// What the provider said.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ApiError {
@@ -96,6 +109,7 @@ impl ApiError {
         match self.status {
             401 => ErrorKind::Authentication,
             400 if self.code.as_deref() == Some("API_KEY_INVALID") => ErrorKind::Authentication,
+            403 if self.is_bad_token() => ErrorKind::Authentication,
             403 => ErrorKind::PermissionDenied,
             404 => ErrorKind::NotFound,
             // 424 is Bedrock's: the model failed. 498 is Groq's: no capacity in its flex tier.
@@ -111,6 +125,12 @@ impl ApiError {
             return false;
         }
         self.should_retry.unwrap_or(matches!(self.status, 408 | 409 | 424 | 429 | 498 | 500..))
+    }
+
+    fn is_bad_token(&self) -> bool {
+        let says = |message: &str| BAD_TOKEN_WORDS.iter().any(|words| message.starts_with(words));
+        self.error_type.as_deref().is_some_and(|it| BAD_TOKEN.contains(&it))
+            || self.message.as_deref().is_some_and(says)
     }
 
     fn is_quota(&self) -> bool {
@@ -330,6 +350,27 @@ mod tests {
         let body = br#"{"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","status":400}}"#;
         let error = ApiError::decode(400, body);
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ContentFilter, false));
+    }
+
+    #[test]
+    fn a_bad_token_is_not_a_missing_right() {
+        let check = |name: &str, message: &str, expected| {
+            let error = ApiError {
+                status: 403,
+                error_type: Some(name.to_owned()),
+                message: Some(message.to_owned()),
+                ..ApiError::default()
+            };
+            assert_eq!(error.kind(), expected, "{name}: {message}");
+        };
+        check("UnrecognizedClientException", "", ErrorKind::Authentication);
+        check("ExpiredTokenException", "", ErrorKind::Authentication);
+        let denied = |message, expected| check("AccessDeniedException", message, expected);
+        denied("Authentication failed: Please make sure your API Key is valid.", ErrorKind::Authentication);
+        denied("Bearer Token has expired", ErrorKind::Authentication);
+        denied("The security token included in the request is invalid.", ErrorKind::Authentication);
+        denied("You don't have access to the model with the specified model ID.", ErrorKind::PermissionDenied);
+        denied("User: arn:aws:iam::1:user/u is not authorized to perform: x", ErrorKind::PermissionDenied);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, ErrorKind, Kind};
+use super::{Error, ErrorKind, Kind, WRONG_CHECKSUM};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +37,10 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    fn is_damaged(&self) -> bool {
+        matches!(&self.inner.kind, Kind::UnexpectedBody { problem, .. } if problem == WRONG_CHECKSUM)
+    }
+
     /// What the reader can do, if that is not plain from the rest of the line.
     fn advice(&self) -> Option<String> {
         if matches!(self.inner.kind, Kind::Own { .. }) {
@@ -64,6 +68,9 @@ impl Error {
                 }
                 _ => None,
             },
+            ErrorKind::UnexpectedResponse if self.is_damaged() => {
+                Some("it was damaged on its way: try again".to_owned())
+            }
             ErrorKind::UnexpectedResponse => Some("check that the base URL is that of an API".to_owned()),
             ErrorKind::Runtime => Some("the operating system gave no thread for connections".to_owned()),
             _ => None,

@@ -17,7 +17,7 @@ pub enum ErrorKind {
     Connection,
     /// No answer came in time.
     Timeout,
-    /// The provider does not accept the key (401).
+    /// The provider does not accept the key (401, at AWS 403 too).
     Authentication,
     /// The key may not do this (403).
     PermissionDenied,

@@ -11,6 +11,7 @@ use url::Url;
 use super::options::check_positive;
 use super::{AD_TOKEN, Provider};
 use crate::callbacks::Callbacks;
+use crate::connections;
 use crate::env_vars::{self, Env, EnvVars};
 use crate::error::Error;
 use crate::limits::SetLimits;
@@ -150,6 +151,7 @@ impl Connection {
             ("timeout", self.timeout),
             ("first_byte_timeout", self.first_byte_timeout),
             ("idle_timeout", self.idle_timeout),
+            ("connect_timeout", Some(connections::options().connect_timeout)),
         ];
         if let Some((setting, _)) = settings.iter().find(|(_, limit)| limit.is_some_and(|it| it.is_zero())) {
             return Err(Error::invalid_setting(*setting, "must be longer than zero"));

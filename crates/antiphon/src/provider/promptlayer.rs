@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
+use tracing::dispatcher::get_default;
+use tracing::subscriber::NoSubscriber;
 
 use super::Provider;
 use super::connection::{Connection, unsendable};
@@ -163,7 +165,12 @@ fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-#[expect(clippy::print_stderr, reason = "the answer is there, so that nothing else can tell")]
+/// The answer is there, so that no error can tell.
+#[expect(clippy::print_stderr, reason = "nobody listens to events, and in 2023 it was printed too")]
 fn warn(text: &str) {
-    eprintln!("warning: {text}");
+    if get_default(|dispatch| dispatch.is::<NoSubscriber>()) {
+        eprintln!("warning: {text}");
+    } else {
+        tracing::warn!("{text}");
+    }
 }

@@ -51,7 +51,8 @@ macro_rules! promptlayer_setters {
 
 /// [`OpenAI`] with a record of each prompt and its first completion in PromptLayer's log.
 ///
-/// A log that cannot be written never makes a call fail: it is a warning on standard error.
+/// A log that cannot be written never makes a call fail: it is a warning, an event of [`tracing`], or a line on standard
+/// error where nothing subscribes to events.
 ///
 /// ```
 /// # let sim = antiphon_sim::for_example();

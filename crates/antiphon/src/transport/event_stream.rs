@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::frames::Frame;
 use super::sse::LONGEST_EVENT;
+use crate::error::WRONG_CHECKSUM;
 
 /// Both lengths and their checksum.
 const PRELUDE: usize = 12;
@@ -53,7 +54,7 @@ impl EventStream {
         };
         let (content, checksum) = frame.split_at(length - CHECKSUM);
         if number(checksum) != crc32fast::hash(content) {
-            return Err("has a frame with a wrong checksum".to_owned());
+            return Err(WRONG_CHECKSUM.to_owned());
         }
         let (headers, payload) = content[PRELUDE..].split_at(content.len() - PRELUDE - payload);
         let headers = Headers::read(headers).ok_or("has a frame whose headers make no sense")?;

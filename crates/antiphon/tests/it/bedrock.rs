@@ -143,6 +143,7 @@ async fn wrong_checksums_are_errors_in_every_frame() {
             error.to_string().contains("answer with status 200 has a frame with a wrong checksum [model"),
             "{error}"
         );
+        assert!(error.to_string().ends_with("]; it was damaged on its way: try again"), "{error}");
         assert!(whole.starts_with(&text(&events)) && events.iter().all(|it| !matches!(it, StreamEvent::End(_))));
     }
     sim.inject(Fault::BadChecksum { number: 6 });
@@ -198,10 +199,17 @@ async fn refusals() {
     let error = at(&sim.base_url()).agenerate(["Hi"]).await.unwrap_err();
     assert_eq!((error.kind(), error.error_type()), (ErrorKind::BadRequest, Some("ValidationException")));
     let error = at(&sim.base_url()).api_key("").agenerate(["Hi"]).await.unwrap_err();
-    assert_eq!((error.kind(), error.error_type()), (ErrorKind::PermissionDenied, Some("AccessDeniedException")));
+    assert_eq!((error.kind(), error.error_type()), (ErrorKind::Authentication, Some("AccessDeniedException")));
     assert!(error.request_id().unwrap().starts_with("req_"));
 
     let llm = at(&sim.base_url()).model("x").max_retries(1);
+    sim.inject(Fault::Error(ErrorAnswer::new(403, "UnrecognizedClientException", "No.")));
+    let error = llm.agenerate(["Hi"]).await.unwrap_err();
+    assert_eq!((error.kind(), error.error_type()), (ErrorKind::Authentication, Some("UnrecognizedClientException")));
+    assert!(error.to_string().ends_with("; check the key in AWS_BEARER_TOKEN_BEDROCK or `api_key`"), "{error}");
+    sim.inject(Fault::Error(ErrorAnswer::new(403, "AccessDeniedException", "You don't have access to the model.")));
+    let error = llm.agenerate(["Hi"]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     let busy = ErrorAnswer::new(429, "ThrottlingException", "Too many requests.").with_header("retry-after-ms", "20");
     sim.inject(Fault::Error(busy));
     let result = llm.agenerate(["Hi"]).await.unwrap();

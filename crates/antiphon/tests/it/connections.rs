@@ -66,6 +66,19 @@ fn http2_opens_a_connection_for_every_full_one() {
     });
 }
 
+#[test]
+fn no_time_to_connect_is_refused_before_anything_is_sent() {
+    if in_child("connections::no_time_to_connect_is_refused_before_anything_is_sent", &[]).is_some() {
+        return;
+    }
+    connections::configure(Options::new().connect_timeout(Duration::ZERO));
+    let error = OpenAI::new().base_url("http://127.0.0.1:9").generate(["a"]).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::InvalidInput, "`connect_timeout` must be longer than zero")
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn http2_carries_answers_streams_and_faults() {
     let sim = sim(Latency::None, 100).await;

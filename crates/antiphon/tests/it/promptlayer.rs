@@ -8,6 +8,7 @@ use tokio::sync::Barrier;
 
 use crate::environment::in_child;
 use crate::support::{PATIENCE, Reply, Server, bodies};
+use crate::traces::Spans;
 
 /// A log that answers `posts` posts when all have come; a post's id is its number.
 fn log_server(posts: usize) -> Server {
@@ -131,6 +132,13 @@ fn a_log_that_fails_is_one_warning() {
     let result = llm.generate(["a", "b"]).unwrap();
     assert_eq!(result.to_string(), "[0] a 0\n[1] b 0");
     assert!(!result.generations[0][0].generation_info.contains_key("pl_request_id"));
+
+    // Where somebody listens it is an event, and nothing is printed.
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || llm.generate(["a"])).unwrap();
+    let events = spans.events();
+    assert!(events.len() == 1 && events[0].contains("1 of 1 requests were not logged: promptlayer"), "{events:?}");
+    assert!(!events[0].contains("pl_test"), "{events:?}");
 }
 
 #[test]

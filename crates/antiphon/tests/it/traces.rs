@@ -15,7 +15,13 @@ use crate::streams::sim;
 
 /// Keeps the attributes of this crate's spans, and its events.
 #[derive(Debug, Clone, Default)]
-struct Spans(Arc<Mutex<Kept>>);
+pub(crate) struct Spans(Arc<Mutex<Kept>>);
+
+impl Spans {
+    pub(crate) fn events(&self) -> Vec<String> {
+        self.0.lock().unwrap().events.clone()
+    }
+}
 
 #[derive(Debug, Default)]
 struct Kept {
