@@ -9,7 +9,8 @@
 //!
 //! # Panics
 //!
-//! Inside a [`tokio::task::LocalSet`] of a multi-thread runtime tokio forbids blocking, by a panic.
+//! Inside a [`tokio::task::LocalSet`] of a multi-thread runtime tokio forbids blocking, by a panic, and lets nobody ask
+//! first; there, await [`agenerate`](crate::OpenAI::agenerate), or call by [`tokio::task::spawn_blocking`].
 
 use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};

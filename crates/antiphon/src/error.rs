@@ -63,6 +63,8 @@ struct Inner {
     kind: Kind,
     provider: Option<Provider>,
     model: Option<String>,
+    /// Of a stream that broke; otherwise it is in `kind`.
+    request_id: Option<String>,
     retries: u32,
     source: Option<SharedError>,
 }
@@ -84,7 +86,7 @@ impl Error {
     }
 
     fn of(kind: Kind) -> Self {
-        let inner = Inner { kind, provider: None, model: None, retries: 0, source: None };
+        let inner = Inner { kind, provider: None, model: None, request_id: None, retries: 0, source: None };
         Self { inner: Arc::new(inner) }
     }
 
@@ -127,7 +129,7 @@ impl Error {
         match &self.inner.kind {
             Kind::Api(api) => api.request_id.as_deref(),
             Kind::UnexpectedBody { request_id, .. } => request_id.as_deref(),
-            _ => None,
+            _ => self.inner.request_id.as_deref(),
         }
     }
 
@@ -246,6 +248,11 @@ impl Error {
 
     pub(crate) fn with_model(mut self, model: &str) -> Self {
         Arc::make_mut(&mut self.inner).model = Some(model.to_owned());
+        self
+    }
+
+    pub(crate) fn with_request_id(mut self, request_id: Option<&str>) -> Self {
+        Arc::make_mut(&mut self.inner).request_id = request_id.map(str::to_owned);
         self
     }
 

@@ -116,7 +116,7 @@ logged_methods!(PromptLayerOpenAI);
 
 /// [`ChatOpenAI`] with a record of each answer in PromptLayer's log.
 ///
-/// As with [`PromptLayerOpenAI`], a log that cannot be written is a warning on standard error.
+/// As with [`PromptLayerOpenAI`], a log that cannot be written is a warning.
 ///
 /// ```
 /// # let sim = antiphon_sim::for_example();

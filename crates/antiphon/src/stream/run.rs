@@ -181,6 +181,11 @@ impl Answer {
 
     /// Reads until there is something to say or the end marker has come.
     async fn fill(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
+        let filled = self.read(endpoint).await;
+        filled.map_err(|error| error.with_request_id(self.facts.reply.request_id.as_deref()))
+    }
+
+    async fn read(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
         let Some(source) = &mut self.source else {
             return Ok(());
         };
@@ -226,7 +231,8 @@ impl Answer {
             && let Some(endpoint) = &plan.endpoint
         {
             let filled = self.fill(endpoint).await;
-            filled.map_err(|error| error.with_provider(endpoint.provider).with_model(&plan.model))?;
+            let retries = self.facts.reply.retries;
+            filled.map_err(|it| it.with_provider(endpoint.provider).with_model(&plan.model).with_retries(retries))?;
         }
         Ok(match self.pieces.pop_front() {
             Some(Piece::Text(text)) => {

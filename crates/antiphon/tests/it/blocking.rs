@@ -45,6 +45,14 @@ async fn inside_a_multi_thread_runtime() {
     tokio::task::spawn_blocking(move || generate(&server)).await.unwrap();
 }
 
+/// The way out that the documentation names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn inside_a_local_set() {
+    let server = server();
+    let call = async move { tokio::task::spawn_blocking(move || generate(&server)).await.unwrap() };
+    tokio::task::LocalSet::new().run_until(async move { tokio::task::spawn_local(call).await.unwrap() }).await;
+}
+
 #[tokio::test]
 async fn inside_a_current_thread_runtime() {
     let server = server();

@@ -77,6 +77,12 @@ pub(crate) async fn events(llm: &dyn Llm) -> (Vec<StreamEvent>, Option<Error>) {
     (events, None)
 }
 
+/// The error without what differs from run to run.
+fn shown(error: &Error, sim: &Sim) -> String {
+    let text = error.to_string().replace(&sim.addr().to_string(), "HOST");
+    text.replace(error.request_id().unwrap_or("no id"), "ID")
+}
+
 pub(crate) fn text(events: &[StreamEvent]) -> String {
     events
         .iter()
@@ -169,13 +175,11 @@ async fn a_stream_that_ends_early_is_an_error_wherever_it_ends() {
             assert!(whole.starts_with(&text(&events)), "{events:?}");
         }
     }
+    sim.inject(Fault::CutAfter(300));
+    let error = events(&chat(&sim)).await.1.unwrap();
     assert_eq!(
-        {
-            sim.inject(Fault::CutAfter(300));
-            let error = events(&chat(&sim)).await.1.unwrap();
-            error.to_string().replace(&sim.addr().to_string(), "HOST")
-        },
-        "openai: stream of HOST ended without its end marker; what came of it may not be all [model m]"
+        shown(&error, &sim),
+        "openai: stream of HOST ended without its end marker; what came of it may not be all [model m, request ID]"
     );
 }
 
@@ -242,9 +246,11 @@ async fn failures_before_the_first_event_are_retried() {
     assert_eq!(sim.requests().len(), 4);
 
     // After it, they are not.
+    sim.inject(Fault::CutAfter(0));
     sim.inject(Fault::CutAfter(600));
-    assert!(events(&llm).await.1.unwrap().is_truncated());
-    assert_eq!(sim.requests().len(), 5);
+    let error = events(&llm).await.1.unwrap();
+    assert_eq!((error.is_truncated(), error.retries()), (true, 1));
+    assert_eq!(sim.requests().len(), 6);
 
     // Unless asked for.
     sim.inject(Fault::CutAfter(600));
@@ -299,19 +305,19 @@ async fn silence_and_length_have_limits() {
     let error = events(&chat(&sim).idle_timeout(limit)).await.1.unwrap();
     assert!(error.is_timeout());
     assert_eq!(
-        error.to_string().replace(&sim.addr().to_string(), "HOST"),
-        "openai: stream of HOST was silent for 50ms [model m]; a longer limit can be set with `idle_timeout`"
+        shown(&error, &sim),
+        "openai: stream of HOST was silent for 50ms [model m, request ID]; a longer limit can be set with `idle_timeout`"
     );
     sim.inject(Fault::StallAfter(600));
     let error = events(&chat(&sim).timeout(limit)).await.1.unwrap();
     assert_eq!(
-        error.to_string().replace(&sim.addr().to_string(), "HOST"),
-        "openai: answer of HOST not complete within 50ms [model m]; a longer limit can be set with `timeout`"
+        shown(&error, &sim),
+        "openai: answer of HOST not complete within 50ms [model m, request ID]; a longer limit can be set with `timeout`"
     );
     sim.inject(Fault::Stall);
     let error = events(&chat(&sim).first_byte_timeout(limit)).await.1.unwrap();
     assert_eq!(
-        error.to_string().replace(&sim.addr().to_string(), "HOST"),
+        shown(&error, &sim),
         "openai: no answer from HOST within 50ms [model m]; a longer limit can be set with `first_byte_timeout`"
     );
     let error = chat(&sim).idle_timeout(Duration::ZERO).astream(HELLO).await.unwrap_err();
