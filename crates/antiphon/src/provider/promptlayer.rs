@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
-use tracing::dispatcher::get_default;
+use tracing::dispatcher::{Dispatch, get_default};
 use tracing::subscriber::NoSubscriber;
 
 use super::Provider;
@@ -168,7 +168,7 @@ fn unix_seconds(time: SystemTime) -> f64 {
 /// The answer is there, so that no error can tell.
 #[expect(clippy::print_stderr, reason = "nobody listens to events, and in 2023 it was printed too")]
 fn warn(text: &str) {
-    if get_default(|dispatch| dispatch.is::<NoSubscriber>()) {
+    if get_default(Dispatch::is::<NoSubscriber>) {
         eprintln!("warning: {text}");
     } else {
         tracing::warn!("{text}");
