@@ -180,7 +180,7 @@ impl Batch {
                     let index = self.progress.started;
                     self.progress.started += 1;
                     // Without a runtime of the caller's, that of the connections will do.
-                    let handle = Handle::try_current().or_else(|_| background::runtime().map(|it| it.handle().clone()));
+                    let handle = Handle::try_current().or_else(|_| background::handle());
                     match handle {
                         Ok(handle) => {
                             let call = self.llm.call(vec![prompt], self.style);

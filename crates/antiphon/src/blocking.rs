@@ -139,7 +139,7 @@ impl Blocking<Batch> {
 /// Waits for `future` in the way the calling thread allows.
 pub(crate) fn wait<T: Send + 'static>(future: BoxFuture<'static, Result<T, Error>>) -> Result<T, Error> {
     let Ok(handle) = Handle::try_current() else {
-        return background::runtime()?.block_on(future);
+        return background::own()?.block_on(future);
     };
     if let Some(executor) = EXECUTOR.get() {
         return wait_with(*executor, future);
@@ -148,7 +148,7 @@ pub(crate) fn wait<T: Send + 'static>(future: BoxFuture<'static, Result<T, Error
         return tokio::task::block_in_place(|| handle.block_on(future));
     }
     // A current-thread runtime cannot be entered again from its own thread.
-    let runtime = background::runtime()?;
+    let runtime = background::own()?;
     let waiter = thread::Builder::new()
         .name("antiphon-generate".to_owned())
         .spawn(move || runtime.block_on(future))

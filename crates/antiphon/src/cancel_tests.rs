@@ -19,7 +19,7 @@ async fn a_thousand_dropped_calls_leave_no_task() {
         drop(running);
         sim.wait_until(|activity| activity.open_connections == 0).await;
     };
-    let tasks = || background::runtime().unwrap().metrics().num_alive_tasks();
+    let tasks = || background::own().unwrap().metrics().num_alive_tasks();
     drop_calls(1).await;
     // What sweeps the connections goes on.
     let begun = Instant::now();

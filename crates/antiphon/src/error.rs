@@ -256,6 +256,15 @@ impl Error {
         self
     }
 
+    /// The answer to another call, which sent no request, as there are still `left` to wait. Long waits are in seconds.
+    pub(crate) fn for_another_call(mut self, left: Duration) -> Self {
+        if let Kind::Api(api) = &mut Arc::make_mut(&mut self.inner).kind {
+            api.retry_after = Some(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)));
+            api.request_id = None;
+        }
+        self
+    }
+
     pub(crate) fn with_retries(mut self, retries: u32) -> Self {
         Arc::make_mut(&mut self.inner).retries = retries;
         self

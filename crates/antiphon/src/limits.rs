@@ -7,10 +7,14 @@
 //! - **Reported limits** are read from the rate limit headers of each answer as a bucket that refills evenly, which is
 //!   how OpenAI, Anthropic and Groq describe theirs.
 //! - **A 429** pauses the lane, for as long as the provider asks. After it one request goes first; with each success
-//!   twice as many may be under way.
+//!   twice as many may be under way. Calls that would not wait for so long fail at once with the same error, without a
+//!   request; when nobody has asked for as long as they would wait, one asks all the same, so that no provider can lock
+//!   a lane.
 
+mod bucket;
 mod headers;
 mod lane;
+mod waits;
 mod window;
 
 use std::collections::HashMap;
@@ -19,7 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::Lazy;
 
-pub(crate) use self::lane::{Admission, Lane};
+pub(crate) use self::lane::{Admission, Lane, Ticket};
+pub(crate) use self::waits::Waits;
 use crate::secret::Secret;
 
 /// Lanes remembered at most, against programs that make up models.

@@ -38,7 +38,7 @@ pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
 pub use self::promptlayer_openai::{PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub(crate) use self::refused::{Repaired, repairing};
-pub(crate) use self::wire::{Answer, Fault, Piece, StreamReader, estimate};
+pub(crate) use self::wire::{Answer, Fault, Payload, Piece, StreamReader, fields};
 use crate::env_vars::EnvVars;
 
 /// What the setter of a token of Microsoft Entra ID is called.

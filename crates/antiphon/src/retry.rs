@@ -11,7 +11,7 @@ use http::header::HeaderMap;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
-use crate::limits::{Admission, Lane};
+use crate::limits::{Admission, Lane, Ticket};
 use crate::transport::background;
 
 /// First and longest wait of the crate's own backoff.
@@ -49,53 +49,86 @@ impl RetryPolicy {
     }
 }
 
-/// Calls `attempt` until it succeeds or `policy` gives up, whenever it is this call's turn in `lane`. Also yields the
-/// number of retries and the admission of the attempt that succeeded.
-///
-/// A 429 pauses the whole lane instead of this call alone, even if this call gives up. Other retries count against the
-/// lane's budget: a hundred, and one more for every five calls and every second.
-///
-/// Dropping the future drops the attempt or the wait it is in.
-pub(crate) async fn run<T, F>(
+/// The requests of one call: their place in line, and how often it has asked again.
+#[derive(Debug)]
+pub(crate) struct Attempts {
     policy: RetryPolicy,
-    lane: &Arc<Lane>,
-    tokens: u64,
-    mut attempt: impl FnMut() -> F,
-) -> Result<(T, u32, Admission), Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    let ticket = lane.ticket();
-    let mut retries = 0;
-    loop {
-        let admission = ticket.admission(tokens, policy.longest_retry_after).await?;
-        let error = match attempt().await {
-            Ok(value) => {
-                admission.succeed();
-                return Ok((value, retries, admission));
-            }
-            Err(error) => error,
-        };
-        let wait = policy.wait(&error, retries);
-        if error.kind() == ErrorKind::RateLimited {
-            let patient = RetryPolicy { max_retries: u32::MAX, ..policy };
-            if let Some(wait) = wait.or_else(|| patient.wait(&error, retries)) {
-                lane.pause(wait);
-            }
-            drop(admission);
-            if wait.is_none() {
-                return Err(error.with_retries(retries));
-            }
-        } else {
-            admission.succeed();
-            drop(admission);
-            match wait {
-                Some(wait) if lane.may_retry() => pause(wait).await?,
-                _ => return Err(error.with_retries(retries)),
+    lane: Arc<Lane>,
+    ticket: Ticket,
+    retries: u32,
+}
+
+impl Attempts {
+    pub(crate) fn new(policy: RetryPolicy, lane: Arc<Lane>) -> Self {
+        let ticket = lane.ticket();
+        Self { policy, lane, ticket, retries: 0 }
+    }
+
+    pub(crate) fn lane(&self) -> Arc<Lane> {
+        Arc::clone(&self.lane)
+    }
+
+    /// How often it has asked again.
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// Calls `attempt` until it succeeds or the policy gives up, whenever it is this call's turn in its lane. Also yields
+    /// the admission of the attempt that succeeded.
+    ///
+    /// Dropping the future drops the attempt or the wait it is in.
+    pub(crate) async fn run<T, F>(
+        &mut self,
+        tokens: u64,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<(T, Admission), Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        loop {
+            let admission = self.ticket.admission(tokens, self.policy.longest_retry_after).await;
+            let admission = admission.map_err(|error| error.with_retries(self.retries))?;
+            match attempt().await {
+                Ok(value) => {
+                    admission.succeed();
+                    return Ok((value, admission));
+                }
+                Err(error) => {
+                    if error.kind() != ErrorKind::RateLimited {
+                        admission.succeed();
+                    }
+                    self.again(error, admission).await?;
+                }
             }
         }
-        retries += 1;
-        tracing::debug!(retries, error.r#type = ?error.kind(), status = error.status(), "asks again");
+    }
+
+    /// Gives the call's next failure back as it is.
+    pub(crate) fn end(&mut self) {
+        self.policy.max_retries = 0;
+    }
+
+    /// Waits until this call may ask again after its attempt with this `admission` failed; gives `error` back if it may
+    /// not.
+    ///
+    /// A 429 pauses the whole lane instead of this call alone, even if this call gives up. Other retries count against
+    /// the lane's budget: a hundred, and one more for every five calls and every second.
+    pub(crate) async fn again(&mut self, error: Error, admission: Admission) -> Result<(), Error> {
+        let wait = self.policy.wait(&error, self.retries);
+        let is_limited = error.kind() == ErrorKind::RateLimited;
+        if is_limited {
+            let asked = wait.or(error.retry_after());
+            self.lane.pause(asked.unwrap_or_else(|| self.policy.backoff(self.retries)), &error);
+        }
+        drop(admission);
+        match wait {
+            Some(_) if is_limited => {}
+            Some(wait) if self.lane.may_retry() => pause(wait).await?,
+            _ => return Err(error.with_retries(self.retries)),
+        }
+        self.retries += 1;
+        tracing::debug!(retries = self.retries, error.r#type = ?error.kind(), status = error.status(), "asks again");
+        Ok(())
     }
 }
 
@@ -150,10 +183,14 @@ mod tests {
         Error::api(ApiError { status, retry_after, ..ApiError::default() })
     }
 
+    fn attempts(policy: RetryPolicy, lane: &Arc<Lane>) -> Attempts {
+        Attempts::new(policy, Arc::clone(lane))
+    }
+
     /// Runs attempts that all fail as told; yields the retries made and the time they took.
     async fn failing(policy: RetryPolicy, failure: impl Fn() -> Error) -> (u32, Duration) {
         let start = Instant::now();
-        let error = run::<(), _>(policy, &Arc::default(), 0, || ready(Err(failure()))).await.unwrap_err();
+        let error = attempts(policy, &Arc::default()).run::<(), _>(0, || ready(Err(failure()))).await.unwrap_err();
         (error.retries(), start.elapsed())
     }
 
@@ -198,28 +235,46 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_ends_the_retries() {
         let mut calls = 0;
-        let lane = Arc::default();
-        let result = run(POLICY, &lane, 0, || {
+        let mut attempts = attempts(POLICY, &Arc::default());
+        let result = attempts.run(0, || {
             calls += 1;
             ready(if calls < 3 { Err(api_error(503, None)) } else { Ok(calls) })
         });
-        let (value, retries, _) = result.await.unwrap();
-        assert_eq!((value, retries), (3, 2));
+        let (value, _) = result.await.unwrap();
+        assert_eq!((value, attempts.retries()), (3, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_no_rate_limit_is_the_calls_own() {
+        let busy = |seconds| api_error(503, Some(Duration::from_secs(seconds)));
+        assert_eq!(failing(POLICY, || busy(3)).await, (2, Duration::from_secs(6)));
+        assert_eq!(failing(POLICY, || busy(121)).await, (0, Duration::ZERO));
+        let (lane, start) = (Arc::default(), Instant::now());
+        let other = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            attempts(POLICY, &lane).run(0, || ready(Ok(()))).await.unwrap();
+            start.elapsed()
+        };
+        let mut waiting = attempts(POLICY, &lane);
+        let (_, other) = futures::join!(waiting.run::<(), _>(0, || ready(Err(busy(60)))), other);
+        assert_eq!(other, Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn retries_have_a_budget() {
-        let lane = Arc::default();
         let policy = RetryPolicy { max_retries: 1, random: || 1.0, ..POLICY };
-        let calls = (0..1_000).map(|_| run::<(), _>(policy, &lane, 0, || ready(Err(api_error(503, None)))));
-        let retried = futures::future::join_all(calls).await.into_iter().filter_map(Result::err);
-        let retried: u32 = retried.map(|error| error.retries()).sum();
-        // A hundred, and one for every five calls.
-        assert!((290..=300).contains(&retried), "{retried}");
-        // It comes back with time.
-        tokio::time::sleep(Duration::from_mins(1)).await;
-        let error = run::<(), _>(policy, &lane, 0, || ready(Err(api_error(503, None)))).await.unwrap_err();
-        assert_eq!(error.retries(), 1);
+        for asked in [None, Some(Duration::from_secs(9))] {
+            let lane = Arc::default();
+            let call = async || attempts(policy, &lane).run::<(), _>(0, || ready(Err(api_error(503, asked)))).await;
+            let retried =
+                futures::future::join_all((0..1_000).map(|_| call())).await.into_iter().filter_map(Result::err);
+            let retried: u32 = retried.map(|error| error.retries()).sum();
+            // A hundred, and one for every five calls.
+            assert!((290..=300).contains(&retried), "{retried}");
+            // It comes back with time.
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            assert_eq!(call().await.unwrap_err().retries(), 1);
+        }
     }
 
     #[test]

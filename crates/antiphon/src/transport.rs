@@ -20,24 +20,22 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::HeaderMap;
-use serde_json::Value;
 use url::Url;
 
 pub(crate) use self::base_url::{UrlText, secrets_in, segment};
 use self::base_url::{host, join};
 use self::exchange::{Answer, Request};
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
-use self::pool::Origin;
+use self::pool::{Host, Origin};
 pub(crate) use self::stream_body::{Opened, StreamBody};
 pub(crate) use self::time_limits::TimeLimits;
 use crate::error::{ApiError, Error};
 use crate::json::Json;
-use crate::limits::{self, Admission, Lane, SetLimits};
+use crate::limits::{self, Lane, SetLimits};
 use crate::provider::{Fault, Provider};
-use crate::retry::{self, RetryPolicy};
+use crate::retry::{self, Attempts, RetryPolicy};
 use crate::secret::Secret;
 
 /// Builds what the first call of the process would build: the thread that drives connections, and TLS with the
@@ -45,7 +43,7 @@ use crate::secret::Secret;
 /// ahead, use a class's own `warm_up`.
 pub fn warm_up() {
     // A failure shows in the call that needs it.
-    let _ = background::runtime();
+    let _ = background::handle();
     let _ = pool::stats();
     let _ = pool::prepare_tls();
 }
@@ -67,15 +65,6 @@ pub(crate) struct Endpoint {
     pub(crate) retry: RetryPolicy,
 }
 
-/// What came with a successful answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) request_id: Option<String>,
-    pub(crate) retries: u32,
-    /// The call's place among those that are under way, until it is settled.
-    pub(crate) admission: Option<Admission>,
-}
-
 impl Endpoint {
     /// Whether this is the provider itself rather than a server that speaks its language.
     pub(crate) fn is_providers_own(&self) -> bool {
@@ -87,58 +76,35 @@ impl Endpoint {
         host(&self.base_url)
     }
 
-    fn origin(&self) -> Origin {
-        Origin::new(&self.base_url, self.http2_prior_knowledge)
+    fn connections(&self) -> Arc<Host> {
+        pool::host(Origin::new(&self.base_url, self.http2_prior_knowledge))
     }
 
     /// Opens up to `connections` connections before they are needed.
     pub(crate) async fn warm_up(&self, connections: usize) -> Result<(), Error> {
-        pool::open_ahead(&self.origin(), connections).await.map_err(|error| error.with_provider(self.provider))
+        self.connections().open_ahead(connections).await.map_err(|error| error.with_provider(self.provider))
     }
 
-    /// The line of this server's, key's and model's calls.
-    pub(crate) fn lane(&self, model: &str) -> Arc<Lane> {
-        limits::lane(self.base_url.as_str(), &self.keys, model, self.set_limits)
+    /// The requests of a call to this server with this key and model.
+    pub(crate) fn attempts(&self, model: &str) -> Attempts {
+        Attempts::new(self.retry, limits::lane(self.base_url.as_str(), &self.keys, model, self.set_limits))
     }
 
-    /// Posts `body`, again if need be, when it is its turn, and reads the answer with `read`, which says what is wrong
-    /// with it. `tokens` is about how many it will use.
+    /// Posts `body` once and reads the whole answer with `read`, which says what is wrong with it. Also yields the
+    /// provider's name for the request.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection (HTTP/1.1) or resets the stream (HTTP/2). The
     /// provider may have done the work, and count it, all the same.
-    pub(crate) fn post<'a, T: Send>(
-        &'a self,
-        path: &str,
-        model: &'a str,
-        body: &'a Value,
-        tokens: u64,
-        read: impl Fn(&Json<'_>) -> Result<T, Fault> + Send + Sync + 'a,
-    ) -> BoxFuture<'a, Result<(T, Reply), Error>> {
-        let url = join(&self.base_url, path);
-        let lane = self.lane(model);
-        Box::pin(async move {
-            let bytes = to_bytes(body);
-            match retry::run(self.retry, &lane, tokens, || self.attempt(&url, body, &bytes, &lane, &read)).await {
-                Ok(((answer, request_id), retries, admission)) => {
-                    Ok((answer, Reply { request_id, retries, admission: Some(admission) }))
-                }
-                Err(error) => Err(error.with_provider(self.provider).with_model(model)),
-            }
-        })
-    }
-
-    /// Posts `body` once and reads the whole answer.
-    async fn attempt<T>(
+    pub(crate) async fn post<T>(
         &self,
-        url: &Url,
-        body: &Value,
-        bytes: &Bytes,
+        path: &str,
+        body: &Bytes,
         lane: &Lane,
-        read: &(impl Fn(&Json<'_>) -> Result<T, Fault> + Sync),
+        read: impl Fn(&Json<'_>) -> Result<T, Fault>,
     ) -> Result<(T, Option<String>), Error> {
-        match exchange::post(self.request(url, bytes), self.limits, None).await? {
+        match exchange::post(self.request(path, body), self.limits, None).await? {
             Answer::Whole(status, headers, bytes) => {
                 lane.observe(&headers);
                 self.read(status, &headers, &bytes, body, read)
@@ -154,14 +120,13 @@ impl Endpoint {
     pub(crate) async fn open<T>(
         &self,
         path: &str,
-        body: &Value,
+        body: &Bytes,
         framing: Framing,
         lane: &Lane,
         read: impl Fn(&Json<'_>) -> Result<T, Fault>,
     ) -> Result<Opened<T>, Error> {
         let begun = Instant::now();
-        let request = self.request(&join(&self.base_url, path), &to_bytes(body));
-        match exchange::post(request, self.limits, Some(framing)).await? {
+        match exchange::post(self.request(path, body), self.limits, Some(framing)).await? {
             Answer::Stream(headers, body) => {
                 lane.observe(&headers);
                 let body = StreamBody { body, host: self.host(), limits: self.limits, begun };
@@ -175,9 +140,9 @@ impl Endpoint {
         }
     }
 
-    fn request(&self, url: &Url, body: &Bytes) -> Box<Request> {
-        let (headers, body) = (self.headers.clone(), body.clone());
-        Box::new(Request { url: url.clone(), origin: self.origin(), headers, body })
+    fn request(&self, path: &str, body: &Bytes) -> Box<Request> {
+        let (url, headers) = (join(&self.base_url, path), self.headers.clone());
+        Box::new(Request { url, host: self.connections(), headers, body: body.clone() })
     }
 
     /// Makes an answer and the request's name, or an error, of what came back.
@@ -186,7 +151,7 @@ impl Endpoint {
         status: StatusCode,
         headers: &HeaderMap,
         bytes: &[u8],
-        sent: &Value,
+        sent: &[u8],
         read: impl Fn(&Json<'_>) -> Result<T, Fault>,
     ) -> Result<(T, Option<String>), Error> {
         let request_id = request_id(headers);
@@ -220,18 +185,13 @@ impl Endpoint {
     }
 
     /// An error of the provider's, without keys and without what was sent.
-    pub(crate) fn refusal(&self, error: ApiError, sent: &Value) -> Error {
+    pub(crate) fn refusal(&self, error: ApiError, sent: &[u8]) -> Error {
+        let sent = Json::parse(sent).unwrap_or(Json::Null);
         let mut secrets: Vec<&str> = self.keys.iter().chain(&self.secrets).map(Secret::expose).collect();
         // One may be a part of another.
         secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
-        Error::api(error.tidy(|text| scrub::scrub(text, &secrets, sent)))
+        Error::api(error.tidy(|text| scrub::scrub(text, &secrets, &sent)))
     }
-}
-
-/// The text of a body.
-fn to_bytes(body: &Value) -> Bytes {
-    // Its keys are strings and its writer takes all: nothing can fail.
-    serde_json::to_vec(body).unwrap_or_default().into()
 }
 
 /// The provider's name for a request.

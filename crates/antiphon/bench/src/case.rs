@@ -87,11 +87,11 @@ impl Case {
             // Its own work takes half a minute, whatever the latency.
             _ if many && client.python().is_some() => self.protocol == Protocol::Http1 && self.latency > 100,
             Protocol::Http1 => true,
-            Protocol::Stream => matches!(client, Client::Antiphon | Client::Reqwest),
+            Protocol::Stream => client.is_ours() || client == Client::Reqwest,
             // Through one connection of 100 streams it takes a hundred times the latency, which is known beforehand.
-            Protocol::Http2 | Protocol::Tls if many && self.latency > 100 => client == Client::Antiphon,
+            Protocol::Http2 | Protocol::Tls if many && self.latency > 100 => client.is_ours(),
             // It says what 1,000 calls and HTTP/2 without TLS say.
-            Protocol::Tls if many => client == Client::Antiphon,
+            Protocol::Tls if many => client.is_ours(),
             Protocol::Http2 | Protocol::Tls => client != Client::LangChainOld,
         }
     }

@@ -24,6 +24,8 @@ const QUESTION: &str = "Hello, how are you?";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     Antiphon,
+    /// On the program's runtime.
+    AntiphonDriven,
     Reqwest,
     AsyncOpenAi,
     GenAi,
@@ -33,8 +35,9 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Antiphon,
+        Self::AntiphonDriven,
         Self::Reqwest,
         Self::AsyncOpenAi,
         Self::GenAi,
@@ -46,6 +49,7 @@ impl Client {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Antiphon => "antiphon",
+            Self::AntiphonDriven => "antiphon, drive_on",
             Self::Reqwest => "bare reqwest 0.13",
             Self::AsyncOpenAi => "async-openai 0.43",
             Self::GenAi => "genai 0.7",
@@ -53,6 +57,10 @@ impl Client {
             Self::LangChainOld => "LangChain 0.0.131",
             Self::LangChainNew => "LangChain 1.5",
         }
+    }
+
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Antiphon | Self::AntiphonDriven)
     }
 
     /// The variable that names the Python of a client in Python.
@@ -77,12 +85,15 @@ impl FromStr for Client {
 pub(crate) type Caller = Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 pub(crate) fn caller(client: Client, protocol: Protocol, url: &str, certificate: &str) -> anyhow::Result<Caller> {
-    if client == Client::Antiphon && !certificate.is_empty() {
+    if client.is_ours() && !certificate.is_empty() {
         connections::configure(connections::Options::new().root_certificate(certificate)?);
+    }
+    if client == Client::AntiphonDriven {
+        connections::drive_on(&tokio::runtime::Handle::current())?;
     }
     let v1 = format!("{url}/v1");
     Ok(match (client, protocol) {
-        (Client::Antiphon, Protocol::Stream) => {
+        (Client::Antiphon | Client::AntiphonDriven, Protocol::Stream) => {
             let llm = antiphon::ChatOpenAI::new().base_url(v1).model("m").max_retries(0);
             Box::new(move || {
                 let llm = llm.clone();
@@ -92,7 +103,7 @@ pub(crate) fn caller(client: Client, protocol: Protocol, url: &str, certificate:
                 })
             })
         }
-        (Client::Antiphon, _) => {
+        (Client::Antiphon | Client::AntiphonDriven, _) => {
             let http2 = protocol == Protocol::Http2;
             let llm = antiphon::ChatOpenAI::new().base_url(v1).model("m").max_retries(0).http2_prior_knowledge(http2);
             Box::new(move || {

@@ -10,13 +10,18 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::SetLimits;
-use super::headers::{self, Reported};
+use super::bucket::Bucket;
+use super::headers;
+use super::waits::Wait;
 use super::window::Window;
 use crate::error::Error;
 use crate::retry::pause;
 
 /// After a pause so many may be under way at most before the pause counts as over.
 const UNLIMITED: usize = 4_096;
+
+/// Longer than any pause; what a provider asks for may be nonsense.
+const A_YEAR: Duration = Duration::from_hours(24 * 365);
 
 /// Retries that a lane may make on top of a fifth of its calls, and how fast they come back: a provider that is down
 /// is not asked three times as often.
@@ -36,7 +41,7 @@ struct State {
     waiting: BTreeMap<u64, Arc<Notify>>,
     next_ticket: u64,
     next_admission: u64,
-    paused_until: Option<Instant>,
+    pause: Option<Pause>,
     /// For a while after a pause.
     ramp: Option<Ramp>,
     in_flight: usize,
@@ -48,6 +53,24 @@ struct State {
     reported_tokens: Option<Bucket>,
     retries: f64,
     retries_at: Instant,
+}
+
+/// What a provider asks for with a 429.
+#[derive(Debug)]
+struct Pause {
+    since: Instant,
+    until: Instant,
+    error: Error,
+}
+
+impl Pause {
+    /// The answer to a call that would have to wait for longer than `patience`. Such times are not always meant: when
+    /// this long nobody has asked, somebody may.
+    fn refusal(&self, now: Instant, patience: Duration) -> Option<Error> {
+        let left = self.until.saturating_duration_since(now);
+        let is_refused = left > patience && now < self.since + patience;
+        is_refused.then(|| self.error.clone().for_another_call(left))
+    }
 }
 
 /// How many may be under way of those that were let through since a pause. Those from before, such as streams that take
@@ -66,7 +89,7 @@ impl Default for State {
             waiting: BTreeMap::new(),
             next_ticket: 0,
             next_admission: 0,
-            paused_until: None,
+            pause: None,
             ramp: None,
             in_flight: 0,
             tokens_in_flight: 0,
@@ -81,52 +104,21 @@ impl Default for State {
     }
 }
 
-/// A limit as the provider keeps it: full at first, and refilled evenly.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    limit: f64,
-    level: f64,
-    at: Instant,
-    per_second: f64,
-}
-
-impl Bucket {
-    /// `under_way` is what the provider may not have counted yet.
-    fn new(reported: Reported, under_way: f64, now: Instant) -> Self {
-        let used = reported.limit - reported.remaining;
-        let per_second = if used > 0.0 && !reported.reset.is_zero() {
-            used / reported.reset.as_secs_f64()
-        } else {
-            reported.limit / 60.0
-        };
-        Self { limit: reported.limit, level: reported.remaining - under_way, at: now, per_second }
-    }
-
-    fn ready_at(&self, now: Instant, amount: f64) -> Option<Instant> {
-        let filled = self.level + now.duration_since(self.at).as_secs_f64() * self.per_second;
-        let missing = amount.min(self.limit) - filled.min(self.limit);
-        // Rounding must not make a sleeper wake a moment too early, again and again.
-        let wait = Duration::try_from_secs_f64(missing / self.per_second).ok().filter(|wait| !wait.is_zero())?;
-        Some(now + wait + Duration::from_millis(1))
-    }
-
-    fn spend(&mut self, now: Instant, amount: f64) {
-        let filled = self.level + now.duration_since(self.at).as_secs_f64() * self.per_second;
-        self.level = filled.min(self.limit) - amount;
-        self.at = now;
-    }
-}
-
 /// Whether a call may go.
 enum Turn {
     Now,
     At(Instant),
     /// When somebody before it has gone, or an answer has come.
     Later,
+    /// Not as long as it would wait.
+    Never(Error),
 }
 
 impl State {
     fn turn(&mut self, ticket: u64, tokens: u64, now: Instant, patience: Duration) -> Turn {
+        if let Some(error) = self.pause.as_ref().and_then(|pause| pause.refusal(now, patience)) {
+            return Turn::Never(error);
+        }
         if self.waiting.first_key_value().is_some_and(|(first, _)| *first < ticket) {
             return Turn::Later;
         }
@@ -141,7 +133,8 @@ impl State {
         ];
         // A limit by the day is the provider's to enforce: its answer says more than a wait of hours.
         let reported = reported.into_iter().flatten().max().filter(|time| *time <= now + patience);
-        let paused = self.paused_until.filter(|time| *time > now);
+        let paused = self.pause.as_ref().map(|pause| pause.until);
+        let paused = paused.filter(|time| *time > now && *time <= now + patience);
         let set = self.requests.ready_at(now, 1).max(self.tokens.ready_at(now, tokens));
         reported.max(paused).max(set).map_or(Turn::Now, Turn::At)
     }
@@ -149,6 +142,7 @@ impl State {
     fn admit(&mut self, tokens: u64, now: Instant) -> u64 {
         let admission = self.next_admission;
         self.next_admission += 1;
+        self.pause = None;
         self.in_flight += 1;
         self.tokens_in_flight += tokens;
         if let Some(ramp) = &mut self.ramp {
@@ -219,12 +213,17 @@ impl Lane {
         state.wake_first();
     }
 
-    /// The provider answered 429: nobody sends for `wait`.
-    pub(crate) fn pause(&self, wait: Duration) {
+    /// The provider answered 429, with this `error`: nobody sends for `wait`.
+    pub(crate) fn pause(&self, wait: Duration, error: &Error) {
         let mut state = self.state();
-        let until = Instant::now() + wait;
-        state.paused_until = state.paused_until.max(Some(until));
+        let since = Instant::now();
+        let until = since + wait.min(A_YEAR);
+        if state.pause.as_ref().is_none_or(|pause| pause.until < until) {
+            state.pause = Some(Pause { since, until, error: error.clone() });
+        }
         state.ramp = Some(Ramp { limit: 1, in_flight: 0, since: state.next_admission });
+        // It may not want to wait for so long.
+        state.wake_first();
     }
 
     /// Whether one more retry is within the budget; counts it if so.
@@ -253,31 +252,45 @@ impl Ticket {
     /// Waits until this call may send a request that will use about `tokens` tokens. A provider's own limits are waited
     /// for up to `patience`.
     ///
+    /// # Errors
+    ///
+    /// That of the 429 whose pause is longer than `patience`.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the ticket lets those behind it move up.
     pub(crate) async fn admission(&self, tokens: u64, patience: Duration) -> Result<Admission, Error> {
         let notify = Arc::new(Notify::new());
+        let mut wait = None;
         loop {
-            let turn = {
+            let time = {
                 let now = Instant::now();
                 let mut state = self.lane.state();
-                let turn = state.turn(self.number, tokens, now, patience);
-                if matches!(turn, Turn::Now) {
-                    state.waiting.remove(&self.number);
-                    let number = state.admit(tokens, now);
-                    state.wake_first();
-                    return Ok(Admission { lane: Arc::clone(&self.lane), number, tokens });
-                }
+                let time = match state.turn(self.number, tokens, now, patience) {
+                    Turn::Now => {
+                        state.waiting.remove(&self.number);
+                        let number = state.admit(tokens, now);
+                        state.wake_first();
+                        return Ok(Admission { lane: Arc::clone(&self.lane), number, tokens });
+                    }
+                    Turn::Never(error) => {
+                        state.waiting.remove(&self.number);
+                        state.wake_first();
+                        return Err(error);
+                    }
+                    Turn::At(time) => Some(time),
+                    Turn::Later => None,
+                };
                 state.waiting.entry(self.number).or_insert_with(|| Arc::clone(&notify));
-                turn
+                time
             };
-            match turn {
-                Turn::At(time) => tokio::select! {
+            wait.get_or_insert_with(Wait::begin);
+            match time {
+                Some(time) => tokio::select! {
                     result = pause(time.saturating_duration_since(Instant::now())) => result?,
                     () = notify.notified() => {}
                 },
-                _ => notify.notified().await,
+                None => notify.notified().await,
             }
         }
     }
@@ -308,11 +321,13 @@ impl Admission {
         }
     }
 
-    /// The provider takes requests: after a pause, more of them.
+    /// The provider takes requests: after a pause, more of them. One from before it says nothing about that.
     pub(crate) fn succeed(&self) {
         let mut state = self.lane.state();
-        let wider = |ramp: Ramp| Ramp { limit: ramp.limit.saturating_mul(2), ..ramp };
-        state.ramp = state.ramp.map(wider).filter(|ramp| ramp.limit < UNLIMITED);
+        if let Some(ramp) = state.ramp.as_mut().filter(|ramp| self.number >= ramp.since) {
+            ramp.limit *= 2;
+        }
+        state.ramp = state.ramp.filter(|ramp| ramp.limit < UNLIMITED);
         state.wake_first();
     }
 }

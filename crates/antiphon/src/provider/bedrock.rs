@@ -12,7 +12,7 @@ use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::{connection_setters, sampling_setters, system_setter};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
-use super::wire::Body;
+use super::wire::{Body, Payload};
 use crate::env_vars;
 use crate::error::Error;
 use crate::private::Private;
@@ -120,7 +120,7 @@ impl Bedrock {
         let mut jobs = Vec::with_capacity(prompts.len() * n);
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
             let body = self.options.to_wire(index, messages)?;
-            jobs.extend(std::iter::repeat_n(body, n).map(|body| Job::single(index, body)));
+            jobs.extend(std::iter::repeat_n(Payload::from(body), n).map(|body| Job::single(index, body)));
         }
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let model = self.options.model.clone();

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::connection::Connection;
 use super::refused;
-use super::wire::{Answer, Body, Wire};
+use super::wire::{Answer, Payload, Wire};
 use crate::callbacks::{CallInfo, Callbacks};
 use crate::error::{Error, ErrorKind};
 use crate::json::Json;
@@ -41,13 +41,13 @@ pub(crate) struct Plan {
 }
 
 /// One request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Job {
     /// Place of its first prompt.
     pub(crate) first: usize,
-    pub(crate) body: Value,
+    pub(crate) body: Payload,
     /// A body for each of its prompts, for servers that take no lists; empty if it has only one.
-    pub(crate) singles: Vec<Value>,
+    pub(crate) singles: Vec<Payload>,
 }
 
 /// What came of some of the prompts.
@@ -64,8 +64,8 @@ impl fmt::Debug for Plan {
 
 impl Job {
     /// A request for one prompt.
-    pub(crate) fn single(first: usize, body: Body) -> Self {
-        Self { first, body: Value::Object(body), singles: Vec::new() }
+    pub(crate) fn single(first: usize, body: impl Into<Payload>) -> Self {
+        Self { first, body: body.into(), singles: Vec::new() }
     }
 
     fn prompts(&self) -> usize {
@@ -93,10 +93,6 @@ impl Plan {
             callbacks: connection.callbacks.clone(),
             restart_streams: connection.restart_streams,
         }
-    }
-
-    pub(crate) fn max_retries(&self) -> u32 {
-        self.endpoint.as_ref().map_or(0, |endpoint| endpoint.retry.max_retries)
     }
 
     /// The first failure of any request drops the others.
@@ -177,11 +173,11 @@ impl Plan {
         parts(job.first, answers)
     }
 
-    async fn request(&self, endpoint: &Endpoint, body: &Value, prompts: usize) -> Result<Answer, Error> {
+    async fn request(&self, endpoint: &Endpoint, body: &Payload, prompts: usize) -> Result<Answer, Error> {
         let path = self.wire.path(&self.model, false);
         let read = |body: &Json<'_>| self.wire.read(body, prompts, self.n);
         let (mut answer, mut repaired) = refused::post(endpoint, &path, &self.model, body, read).await?;
-        if let Some(admission) = repaired.reply.admission.take() {
+        if let Some(admission) = repaired.admission.take() {
             admission.settle(answer.usage.total_tokens);
         }
         // What is known of the request.

@@ -354,7 +354,7 @@ mod tests {
             let mut connection = Connection::new(Provider::OpenAi);
             connection.api_key = Some(Secret::new(key));
             connection.headers = vec![(header.to_owned(), Secret::new(value))];
-            connection.endpoint(&env(&[])).unwrap().lane("limits_are_shared_by_the_calls_of_a_key")
+            connection.endpoint(&env(&[])).unwrap().attempts("limits_are_shared_by_the_calls_of_a_key").lane()
         };
         let first = lane("k", ("x-trace", "1"));
         assert!(Arc::ptr_eq(&first, &lane("k", ("x-trace", "2"))));

@@ -25,7 +25,8 @@ macro_rules! connection_setters {
         /// doubled each time up to 8 seconds, less up to a quarter by chance. If the provider asks for more than two
         /// minutes (Anthropic: one), the call fails at once. Default: 2.
         ///
-        /// A 429 holds back all calls of the process to the same server with the same key and model. Of other retries
+        /// A 429 holds back all calls of the process to the same server with the same key and model; those that would have
+        /// to wait for more than these minutes fail at once, too, but for one each such time. Of other retries
         /// these calls together may make a hundred, and one more for every five calls and with every second: a provider
         /// that is down is not asked three times as often.
         pub fn max_retries(mut self, retries: u32) -> Self {
@@ -56,9 +57,9 @@ macro_rules! connection_setters {
             self
         }
 
-        /// Whether a stream that breaks after its first event is asked for again, as often as
-        /// [`max_retries`](Self::max_retries) says. It then starts from the beginning, with
-        /// [`StreamEvent::Restart`](crate::StreamEvent::Restart), and is billed again. Default: no.
+        /// Whether a stream that breaks after its first event is asked for again, as often and after such waits as
+        /// [`max_retries`](Self::max_retries) says, retries before its first event included. It then starts from the
+        /// beginning, with [`StreamEvent::Restart`](crate::StreamEvent::Restart), and is billed again. Default: no.
         pub fn restart_streams(mut self, wanted: bool) -> Self {
             self.$($field).+.restart_streams = wanted;
             self

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use tracing::dispatcher::{Dispatch, get_default};
 use tracing::subscriber::NoSubscriber;
 
-use super::Provider;
 use super::connection::{Connection, unsendable};
+use super::wire::Payload;
+use super::{Provider, refused};
 use crate::env_vars::{Env, EnvVars};
 use crate::error::{ApiError, Error};
 use crate::llm::CallStyle;
@@ -103,7 +104,7 @@ impl Log {
     ) -> Vec<((usize, usize), Value)> {
         if !self.return_id {
             // Not on the caller's runtime, which may end before the log is written.
-            if let Ok(runtime) = background::runtime() {
+            if let Ok(runtime) = background::handle() {
                 runtime.spawn(async move { self.post_all(&entries, &kwargs, span).await });
             }
             return Vec::new();
@@ -138,10 +139,11 @@ impl Log {
         });
         let model = kwargs.get("model_name").or_else(|| kwargs.get("model"));
         let model = model.and_then(Value::as_str).unwrap_or_default();
-        let (answer, _) = self.endpoint.post(PATH, model, &body, 0, |answer| Ok(Value::from(answer))).await?;
+        let body = Payload { tokens: 0, ..(&body).into() };
+        let (answer, _) = refused::post(&self.endpoint, PATH, model, &body, |answer| Ok(Value::from(answer))).await?;
         if answer["success"] == false {
             let error = ApiError::from_json(200, &answer);
-            let error = self.endpoint.refusal(error, &body);
+            let error = self.endpoint.refusal(error, &body.text);
             return Err(error.with_provider(Provider::PromptLayer));
         }
         Ok(answer["request_id"].clone())

@@ -1,22 +1,27 @@
 //! Requests whose options a model may refuse.
 //!
 //! Reasoning models answer 400 to options that other models take. The refused option is renamed or
-//! left out and the request sent again; what was learned is kept for the life of the process, so
-//! that later calls ask right the first time.
+//! left out and the request sent again; what was learned is kept for the life of the process.
+//!
+//! A body is made when it is its call's turn, so that calls that waited know what those before them have learned.
+//! Calls that are under way together before the first refusal came are refused one by one: were all to wait for the
+//! first of them, the first answers of every model would take twice as long.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use once_cell::sync::Lazy;
-use serde_json::Value;
 
 use super::Provider;
-use super::wire::{Fault, estimate};
+use super::wire::{Fault, Payload, fields};
 use crate::error::Error;
 use crate::json::Json;
+use crate::limits::Admission;
 use crate::result::Generation;
-use crate::transport::{Endpoint, Reply};
+use crate::retry::Attempts;
+use crate::transport::Endpoint;
 
 /// The two names that a limit on a chat answer has had.
 const TOKEN_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
@@ -37,23 +42,26 @@ type Place = (String, String);
 /// What is refused where.
 static REFUSED: Lazy<Mutex<HashMap<Place, BTreeSet<String>>>> = Lazy::new(Mutex::default);
 
-/// An answer, and what had to be left out to get it.
-#[derive(Debug)]
+/// What is known of a request that succeeded.
+#[derive(Debug, Default)]
 pub(crate) struct Repaired {
-    pub(crate) reply: Reply,
+    pub(crate) request_id: Option<String>,
+    pub(crate) retries: u32,
+    /// What had to be left out.
     pub(crate) dropped: Vec<String>,
+    /// The call's place among those that are under way, until it is settled.
+    pub(crate) admission: Option<Admission>,
 }
 
 impl Repaired {
     /// Notes on `generation` what is known of its request. `answered` is the model's own name.
     pub(crate) fn note_on(&self, generation: &mut Generation, model: &str, answered: Option<&str>) {
-        let reply = &self.reply;
         if let Some(answered) = answered.filter(|it| *it != model) {
             generation.note("response_model", answered);
         }
-        generation.note("request_id", reply.request_id.clone());
-        if reply.retries > 0 {
-            generation.note("retries", reply.retries);
+        generation.note("request_id", self.request_id.clone());
+        if self.retries > 0 {
+            generation.note("retries", self.retries);
         }
         if !self.dropped.is_empty() {
             generation.note("dropped_params", self.dropped.clone());
@@ -62,42 +70,62 @@ impl Repaired {
 }
 
 /// Posts `body` with what the model refuses left out, and reads the answer with `read`.
-pub(crate) async fn post<T: Send>(
-    endpoint: &Endpoint,
-    path: &str,
-    model: &str,
-    body: &Value,
-    read: impl Fn(&Json<'_>) -> Result<T, Fault> + Send + Sync,
-) -> Result<(T, Repaired), Error> {
-    let read = &read;
-    repairing(endpoint, model, body, |sent, dropped| async move {
-        let (answer, reply) = endpoint.post(path, model, &sent, estimate(&sent), read).await?;
-        Ok((answer, Repaired { reply, dropped }))
+pub(crate) fn post<'a, T: Send>(
+    endpoint: &'a Endpoint,
+    path: &'a str,
+    model: &'a str,
+    body: &'a Payload,
+    read: impl Fn(&Json<'_>) -> Result<T, Fault> + Send + Sync + 'a,
+) -> BoxFuture<'a, Result<(T, Repaired), Error>> {
+    Box::pin(async move {
+        let mut attempts = endpoint.attempts(model);
+        let (lane, read) = (&*attempts.lane(), &read);
+        let answer = repairing(endpoint, model, &mut attempts, body, |sent| async move {
+            endpoint.post(path, &sent, lane, read).await
+        });
+        let ((answer, request_id), repaired) = answer.await?;
+        Ok((answer, Repaired { request_id, ..repaired }))
     })
-    .await
 }
 
-/// Calls `send` with `body` without what the model refuses, and the names of what is left out. Each option is refused
-/// at most once, so that a provider that refuses everything ends the loop.
-pub(crate) async fn repairing<'a, T, F>(
+/// Calls `send`, again if need be, with `body` without what the model refuses. Each option is refused at most once, so
+/// that a provider that refuses everything ends the loop.
+pub(crate) async fn repairing<T, F>(
     endpoint: &Endpoint,
     model: &str,
-    body: &'a Value,
-    send: impl Fn(Cow<'a, Value>, Vec<String>) -> F,
-) -> Result<T, Error>
+    attempts: &mut Attempts,
+    body: &Payload,
+    send: impl Fn(Bytes) -> F,
+) -> Result<(T, Repaired), Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let place = (endpoint.base_url.to_string(), model.to_owned());
+    let place = &(endpoint.base_url.to_string(), model.to_owned());
+    // Of this call, whatever becomes of what is remembered.
+    let mut refused = BTreeSet::new();
     loop {
-        let refused = remembered(&place);
-        let (sent, dropped) = without(body, &refused);
-        match send(sent, dropped).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => match refused_option(endpoint.provider, &error, &without(body, &refused).0) {
-                Some(option) => remember(&place, option),
-                None => return Err(error),
-            },
+        let attempt = || {
+            let refused: BTreeSet<_> = &refused | &remembered(place);
+            let (sent, dropped) = without(&body.text, &refused);
+            let answer = send(sent.clone());
+            async move {
+                let error = match answer.await {
+                    Ok(answer) => return Ok(Ok((answer, dropped))),
+                    Err(error) => error,
+                };
+                let option = refused_option(endpoint.provider, &error, &sent).ok_or(error)?;
+                remember(place, option.clone());
+                Ok(Err(option))
+            }
+        };
+        let ran = attempts.run(body.tokens, attempt).await;
+        let (outcome, admission) = ran.map_err(|it| it.with_provider(endpoint.provider).with_model(model))?;
+        match outcome {
+            Ok((answer, dropped)) => {
+                let (retries, admission) = (attempts.retries(), Some(admission));
+                return Ok((answer, Repaired { request_id: None, retries, dropped, admission }));
+            }
+            Err(option) => _ = refused.insert(option),
         }
     }
 }
@@ -113,12 +141,12 @@ pub(crate) fn learn(endpoint: &Endpoint, model: &str, fact: &str) {
 }
 
 /// `body` without the refused options, and the names of those that are lost thereby.
-fn without<'a>(body: &'a Value, refused: &BTreeSet<String>) -> (Cow<'a, Value>, Vec<String>) {
+fn without(body: &Bytes, refused: &BTreeSet<String>) -> (Bytes, Vec<String>) {
     let mut dropped = Vec::new();
-    let Some(options) = body.as_object().filter(|_| !refused.is_empty()) else {
-        return (Cow::Borrowed(body), dropped);
-    };
-    let mut sent = options.clone();
+    if refused.is_empty() {
+        return (body.clone(), dropped);
+    }
+    let mut sent = fields(body);
     for option in refused {
         let Some(value) = sent.remove(option) else {
             continue;
@@ -132,15 +160,16 @@ fn without<'a>(body: &'a Value, refused: &BTreeSet<String>) -> (Cow<'a, Value>, 
             None => dropped.push(option.clone()),
         }
     }
-    (Cow::Owned(Value::Object(sent)), dropped)
+    (Payload::from(sent).text, dropped)
 }
 
 /// The option among `sent` that the error blames on the model, if it is one that can be left out.
-fn refused_option(provider: Provider, error: &Error, sent: &Value) -> Option<String> {
-    let is_sent = |option: &str| sent.get(option).is_some();
+fn refused_option(provider: Provider, error: &Error, sent: &[u8]) -> Option<String> {
     if error.status()? != 400 {
         return None;
     }
+    let sent = fields(sent);
+    let is_sent = |option: &str| sent.contains_key(option);
     let option = match provider {
         Provider::Anthropic => {
             let message = error.message()?;
@@ -178,15 +207,15 @@ fn remember(place: &Place, option: String) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn check(refused: &[&str], expected: &Value, expected_dropped: &[&str]) {
-        let body = json!({ "model": "m", "max_tokens": 5, "temperature": 1 });
+        let body = Payload::from(&json!({ "model": "m", "max_tokens": 5, "temperature": 1 }));
         let refused = refused.iter().map(|&it| it.to_owned()).collect();
-        let (sent, dropped) = without(&body, &refused);
-        assert_eq!(*sent, *expected);
+        let (sent, dropped) = without(&body.text, &refused);
+        assert_eq!(Value::Object(fields(&sent)), *expected);
         assert_eq!(dropped, expected_dropped);
     }
 

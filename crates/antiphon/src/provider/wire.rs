@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Error};
@@ -108,7 +109,7 @@ impl From<&str> for Fault {
 
 impl Fault {
     /// The error for the user. `sent` is what the provider may repeat of the request.
-    pub(crate) fn into_error(self, endpoint: &Endpoint, request_id: Option<&str>, sent: &Value) -> Error {
+    pub(crate) fn into_error(self, endpoint: &Endpoint, request_id: Option<&str>, sent: &[u8]) -> Error {
         match self {
             Self::Api(mut error) => {
                 error.request_id = error.request_id.or_else(|| request_id.map(str::to_owned));
@@ -119,8 +120,37 @@ impl Fault {
     }
 }
 
+/// A request's body as it is posted. A [`Value`] of it takes several times the room and is wanted only when something has
+/// gone wrong.
+#[derive(Clone)]
+pub(crate) struct Payload {
+    pub(crate) text: Bytes,
+    /// About how many tokens the request will use.
+    pub(crate) tokens: u64,
+}
+
+impl From<&Value> for Payload {
+    fn from(body: &Value) -> Self {
+        // Its keys are strings and its writer takes all: nothing can fail.
+        let text = serde_json::to_vec(body).unwrap_or_default();
+        Self { text: text.into(), tokens: estimate(body) }
+    }
+}
+
+impl From<Body> for Payload {
+    fn from(body: Body) -> Self {
+        (&Value::Object(body)).into()
+    }
+}
+
+/// What a payload's text says.
+pub(crate) fn fields(text: &[u8]) -> Body {
+    // It was made of an object.
+    serde_json::from_slice(text).unwrap_or_default()
+}
+
 /// About how many tokens a request will use: a token for every four bytes of it, and all that it allows as output.
-pub(crate) fn estimate(body: &Value) -> u64 {
+fn estimate(body: &Value) -> u64 {
     let count = |value: &Value| value.as_u64();
     let limits = [
         &body["max_completion_tokens"],

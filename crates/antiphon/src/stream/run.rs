@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, stream};
-use serde_json::Value;
 use tracing::{Instrument as _, Span};
 
 use super::{LlmStream, StreamEvent};
@@ -13,11 +13,11 @@ use crate::callbacks::CallInfo;
 use crate::error::Error;
 use crate::json::Json;
 use crate::limits::Lane;
-use crate::provider::{Answer as Whole, Fault, Piece, Plan, Repaired, StreamReader, estimate, repairing};
+use crate::provider::{Answer as Whole, Fault, Payload, Piece, Plan, Repaired, StreamReader, fields, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
-use crate::retry;
+use crate::retry::Attempts;
 use crate::telemetry;
-use crate::transport::{Endpoint, FrameParser, Opened, Reply, StreamBody};
+use crate::transport::{Endpoint, FrameParser, Opened, StreamBody};
 
 /// Opens the plan's one request as a stream.
 pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
@@ -26,11 +26,14 @@ pub(crate) fn open(plan: Plan) -> BoxFuture<'static, Result<LlmStream, Error>> {
         let span = telemetry::span(&plan, true);
         info.start(&plan);
         let begun = Instant::now();
-        match Answer::open(&plan).instrument(span.clone()).await {
+        let mut attempts = plan.endpoint.as_ref().map(|endpoint| endpoint.attempts(&plan.model));
+        match Answer::open(&plan, attempts.as_mut()).instrument(span.clone()).await {
             Ok(answer) => {
                 telemetry::first_chunk(&span, begun.elapsed());
-                let restarts = if plan.restart_streams { plan.max_retries() } else { 0 };
-                let running = Running { plan, info, span, begun, answer, restarts };
+                if let Some(attempts) = attempts.as_mut().filter(|_| !plan.restart_streams) {
+                    attempts.end();
+                }
+                let running = Running { plan, info, span, begun, answer, attempts };
                 Ok(LlmStream::new(stream::unfold(Some(Box::new(running)), Running::step)))
             }
             Err(error) => {
@@ -50,8 +53,7 @@ struct Running {
     span: Span,
     begun: Instant,
     answer: Answer,
-    /// How often it may still begin anew.
-    restarts: u32,
+    attempts: Option<Attempts>,
 }
 
 type Step = Option<(Result<StreamEvent, Error>, Option<Box<Running>>)>;
@@ -81,9 +83,15 @@ impl Running {
 
     async fn next(&mut self) -> Result<StreamEvent, Error> {
         match self.answer.next(&self.plan).await {
-            Err(error) if self.restarts > 0 && error.is_retryable() => {
-                self.restarts -= 1;
-                self.answer = Answer::open(&self.plan).await?;
+            Err(error) => {
+                let admission = self.answer.facts.admission.take();
+                // Its connection is of no more use.
+                self.answer = Answer::new(None, None);
+                let (Some(attempts), Some(admission)) = (&mut self.attempts, admission) else {
+                    return Err(error);
+                };
+                attempts.again(error, admission).await?;
+                self.answer = Answer::open(&self.plan, Some(attempts)).await?;
                 Ok(StreamEvent::Restart)
             }
             Ok(StreamEvent::End(mut result)) => {
@@ -111,34 +119,30 @@ struct Source {
     body: StreamBody,
     parser: FrameParser,
     reader: Box<dyn StreamReader>,
-    sent: Value,
+    sent: Bytes,
     /// The frames that one piece of the body completed, read in one go.
     batch: Vec<Piece>,
 }
 
 impl Answer {
     /// Asks, again if need be, until the first event has come.
-    async fn open(plan: &Plan) -> Result<Self, Error> {
-        let (Some(endpoint), [job]) = (&plan.endpoint, plan.jobs.as_slice()) else {
+    async fn open(plan: &Plan, attempts: Option<&mut Attempts>) -> Result<Self, Error> {
+        let (Some(endpoint), Some(attempts), [job]) = (&plan.endpoint, attempts, plan.jobs.as_slice()) else {
             return Err(Error::invalid_prompt(0, "is not one request, which a stream must be"));
         };
-        let mut body = job.body.clone();
-        if let Value::Object(body) = &mut body {
-            plan.wire.ask_for_stream(body);
-        }
-        let opened = repairing(endpoint, &plan.model, &body, |sent, dropped| async move {
-            let lane = endpoint.lane(&plan.model);
-            let attempt = || Self::attempt(plan, endpoint, &sent, &lane);
-            let (mut answer, retries, admission) = retry::run(endpoint.retry, &lane, estimate(&sent), attempt).await?;
-            answer.facts.reply.admission = Some(admission);
-            answer.facts.reply.retries = retries;
-            answer.facts.dropped = dropped;
-            Ok(answer)
+        let mut body = fields(&job.body.text);
+        plan.wire.ask_for_stream(&mut body);
+        let body = Payload::from(body);
+        let lane = &*attempts.lane();
+        let answer = repairing(endpoint, &plan.model, attempts, &body, |sent| async move {
+            Self::attempt(plan, endpoint, &sent, lane).await
         });
-        opened.await.map_err(|error| error.with_provider(endpoint.provider).with_model(&plan.model))
+        let (mut answer, repaired) = answer.await?;
+        answer.facts = Repaired { request_id: answer.facts.request_id.take(), ..repaired };
+        Ok(answer)
     }
 
-    async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Value, lane: &Lane) -> Result<Self, Error> {
+    async fn attempt(plan: &Plan, endpoint: &Endpoint, sent: &Bytes, lane: &Lane) -> Result<Self, Error> {
         let framing = plan.wire.framing();
         let path = plan.wire.path(&plan.model, true);
         let read = |body: &Json<'_>| plan.wire.read(body, 1, plan.n);
@@ -155,7 +159,6 @@ impl Answer {
     }
 
     fn new(source: Option<Source>, request_id: Option<String>) -> Self {
-        let reply = Reply { request_id, retries: 0, admission: None };
         Self {
             source,
             pieces: VecDeque::new(),
@@ -163,7 +166,7 @@ impl Answer {
             reasoning: String::new(),
             usage: TokenUsage::default(),
             model: None,
-            facts: Repaired { reply, dropped: Vec::new() },
+            facts: Repaired { request_id, ..Repaired::default() },
         }
     }
 
@@ -182,7 +185,7 @@ impl Answer {
     /// Reads until there is something to say or the end marker has come.
     async fn fill(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
         let filled = self.read(endpoint).await;
-        filled.map_err(|error| error.with_request_id(self.facts.reply.request_id.as_deref()))
+        filled.map_err(|error| error.with_request_id(self.facts.request_id.as_deref()))
     }
 
     async fn read(&mut self, endpoint: &Endpoint) -> Result<(), Error> {
@@ -190,7 +193,7 @@ impl Answer {
             return Ok(());
         };
         let Source { body, parser, reader, sent, batch } = source;
-        let request_id = &self.facts.reply.request_id;
+        let request_id = &self.facts.request_id;
         let unexpected = |problem| Error::unexpected_body(200, problem, request_id.clone());
         while self.pieces.is_empty() && !reader.is_finished() {
             let mut is_cut = false;
@@ -231,7 +234,7 @@ impl Answer {
             && let Some(endpoint) = &plan.endpoint
         {
             let filled = self.fill(endpoint).await;
-            let retries = self.facts.reply.retries;
+            let retries = self.facts.retries;
             filled.map_err(|it| it.with_provider(endpoint.provider).with_model(&plan.model).with_retries(retries))?;
         }
         Ok(match self.pieces.pop_front() {
@@ -256,7 +259,7 @@ impl Answer {
         if let Some(source) = self.source.take() {
             source.body.finish().await;
         }
-        if let Some(admission) = self.facts.reply.admission.take() {
+        if let Some(admission) = self.facts.admission.take() {
             admission.settle(self.usage.total_tokens);
         }
         let mut generation = std::mem::replace(&mut self.generation, Generation::new(""));

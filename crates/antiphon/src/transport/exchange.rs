@@ -1,18 +1,20 @@
 //! One request, and its answer as it comes.
 
 use std::error::Error as StdError;
+use std::future::ready;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::Response;
-use tokio::task::AbortHandle;
+use reqwest::{Client, Response};
 use url::Url;
 
 use super::background::{self, within};
-use super::pool::{self, Lease, Origin};
+use super::pool::{Host, Lease, Origin};
 use super::{Framing, TimeLimits};
 use crate::connections;
 use crate::error::{Error, Phase};
@@ -23,10 +25,9 @@ const LONGEST_ANSWER: usize = 256 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is posted, and where.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) url: Url,
-    pub(super) origin: Origin,
+    pub(super) host: Arc<Host>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -62,25 +63,28 @@ impl Broken {
     }
 }
 
-/// Ends a task whose result nobody wants any more.
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Posts a request and reads the answer: to its end, or only its head if it is a stream in `framing`.
 ///
-/// All of that is one task on the runtime of the connections, so that the caller is woken once.
-pub(super) async fn post(request: Box<Request>, limits: TimeLimits, framing: Option<Framing>) -> Result<Answer, Error> {
-    let task = background::runtime()?.spawn(async move {
-        let host = request.origin.authority();
+/// All of that runs on the runtime of the connections; if that is not the caller's, as one task, so that the caller is
+/// woken once.
+pub(super) fn post(
+    request: Box<Request>,
+    limits: TimeLimits,
+    framing: Option<Framing>,
+) -> impl Future<Output = Result<Answer, Error>> {
+    // A place in line is taken here: tasks do not always begin in the order in which they were spawned.
+    let host = Arc::clone(&request.host);
+    let mut checkout = async move { host.checkout().await }.boxed();
+    let lease = match checkout.as_mut().now_or_never() {
+        Some(lease) => ready(lease).left_future(),
+        None => checkout.right_future(),
+    };
+    background::run(async move {
+        let host = Arc::clone(&request.host);
         let limit = if framing.is_some() { limits.total_of_stream } else { limits.total };
         let mut phase = Phase::Waiting;
         let exchange = async {
-            let (response, lease) = head(request, limits.first_byte).await?;
+            let (response, lease) = head(request, lease, limits.first_byte).await?;
             phase = Phase::Reading;
             let (status, mut body) = (response.status(), Body { response: Box::new(response), lease: Some(lease) });
             let headers = std::mem::take(body.response.headers_mut());
@@ -88,14 +92,12 @@ pub(super) async fn post(request: Box<Request>, limits: TimeLimits, framing: Opt
                 return Ok(Answer::Stream(headers, body));
             }
             let bytes = body.bytes(LONGEST_ANSWER).await;
-            let bytes = bytes.map_err(|broken| broken.into_error(host.clone()))?;
+            let bytes = bytes.map_err(|broken| broken.into_error(host.origin.authority()))?;
             Ok(Answer::Whole(status, headers, bytes))
         };
         let answer = within(limit, pin!(exchange)).await?;
-        answer.unwrap_or_else(|| Err(Error::timeout(host, limit, phase)))
-    });
-    let _abort = AbortOnDrop(task.abort_handle());
-    task.await.unwrap_or_else(|_| Err(Error::interrupted()))
+        answer.unwrap_or_else(|| Err(Error::timeout(host.origin.authority(), limit, phase)))
+    })
 }
 
 /// Some servers do not stream, whatever they are asked for.
@@ -106,20 +108,25 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 
 /// Sends a request and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
 /// closed by the server, did not take up, or that the server promises not to have begun.
-async fn head(request: Box<Request>, limit: Option<Duration>) -> Result<(Response, Lease), Error> {
-    let Request { url, origin, mut headers, body } = *request;
+async fn head(
+    request: Box<Request>,
+    lease: impl Future<Output = Result<Lease, Error>>,
+    limit: Option<Duration>,
+) -> Result<(Response, Lease), Error> {
+    let Request { url, host, mut headers, body } = *request;
+    let origin = &host.origin;
     let exchange = pin!(async {
-        let lease = pool::checkout(&origin).await?;
+        let lease = lease.await?;
         let client = lease.client().ok_or_else(Error::interrupted)?;
         headers.insert(CONTENT_TYPE, JSON);
-        match client.post(url).headers(headers).body(body).send().await {
+        match send(&client, url, headers, body).await {
             Ok(response) => Ok((response, lease)),
             Err(error) => {
                 if !is_of_one_stream(&error) {
                     lease.retire();
                 }
                 if error.is_connect() {
-                    return Err(connect_error(&origin, error));
+                    return Err(connect_error(origin, error));
                 }
                 // URLs can hold passwords.
                 Err(Error::broken(origin.authority(), Phase::Waiting, error.without_url()))
@@ -133,6 +140,16 @@ async fn head(request: Box<Request>, limit: Option<Duration>) -> Result<(Respons
         Some(answer) => answer,
         None => Err(Error::timeout(origin.authority(), limit, Phase::FirstByte)),
     }
+}
+
+async fn send(client: &Client, url: Url, headers: HeaderMap, body: Bytes) -> reqwest::Result<Response> {
+    let mut request = client.post(url).body(body).build()?;
+    // What reqwest makes of the URL's user counts unless there is a key.
+    let of_url = std::mem::replace(request.headers_mut(), headers);
+    for (name, value) in &of_url {
+        request.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    client.execute(request).await
 }
 
 /// Why there is no connection.

@@ -13,7 +13,7 @@ use once_cell::sync::Lazy;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use self::host::Host;
+pub(super) use self::host::Host;
 pub(super) use self::lease::Lease;
 use super::background;
 use crate::connections::{self, Stats};
@@ -29,6 +29,8 @@ struct Pool {
     sockets: Arc<Semaphore>,
     /// Calls that wait for one of them.
     waiting: AtomicUsize,
+    /// HTTP/1.1 connections that may be open, idle ones included.
+    open: AtomicUsize,
     max_sockets: usize,
 }
 
@@ -67,7 +69,7 @@ impl Origin {
 impl Pool {
     fn new() -> Self {
         let max_sockets = connections::options().max_sockets.unwrap_or_else(default_max_sockets);
-        if let Ok(runtime) = background::runtime() {
+        if let Ok(runtime) = background::own() {
             runtime.spawn(async {
                 loop {
                     tokio::time::sleep(SWEEP).await;
@@ -79,13 +81,19 @@ impl Pool {
             hosts: Mutex::default(),
             sockets: Arc::new(Semaphore::new(max_sockets)),
             waiting: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             max_sockets,
         }
     }
 
     fn host(&self, origin: Origin) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(hosts.entry(origin.clone()).or_insert_with(|| Arc::new(Host::new(origin))))
+        if let Some(host) = hosts.get(&origin) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(Host::new(origin.clone()));
+        hosts.insert(origin, Arc::clone(&host));
+        host
     }
 
     fn all_hosts(&self) -> Vec<Arc<Host>> {
@@ -101,19 +109,34 @@ impl Pool {
             host.close_idle(before);
         }
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever holds one is about to use it.
-        hosts.retain(|_, host| Arc::strong_count(host) > 1 || !host.is_unused(before));
+        hosts.retain(|_, host| {
+            // Whoever holds one is about to use it.
+            let stays = Arc::strong_count(host) > 1 || !host.is_unused(before);
+            if !stays {
+                self.open.fetch_sub(host.close_idle_http1(), Ordering::Relaxed);
+            }
+            stays
+        });
+    }
+
+    /// Closes idle connections to other servers, of the one that was used longest ago first, until no more than the limit
+    /// may be open.
+    fn make_room(&self, wanted_by: &Arc<Host>) {
+        let mut others = self.all_hosts();
+        others.retain(|host| !Arc::ptr_eq(host, wanted_by));
+        others.sort_by_key(|host| host.last_used());
+        for host in others {
+            if self.open.load(Ordering::Relaxed) <= self.max_sockets {
+                return;
+            }
+            self.open.fetch_sub(host.close_idle_http1(), Ordering::Relaxed);
+        }
     }
 }
 
-/// A connection with room for one request to `url`'s server. Waits as long as it takes; callers have a limit.
-pub(super) async fn checkout(origin: &Origin) -> Result<Lease, Error> {
-    POOL.host(origin.clone()).checkout().await
-}
-
-/// Opens up to `connections` connections, as far as the server's kind of HTTP has use for them.
-pub(super) async fn open_ahead(origin: &Origin, connections: usize) -> Result<(), Error> {
-    POOL.host(origin.clone()).open_ahead(connections).await
+/// The connections to a server.
+pub(super) fn host(origin: Origin) -> Arc<Host> {
+    POOL.host(origin)
 }
 
 /// Reads the platform's roots, which takes some tens of milliseconds.
@@ -126,6 +149,13 @@ async fn permit() -> Option<OwnedSemaphorePermit> {
     let _waiting = Waiting::new();
     // The semaphore is never closed, and serves in the order of arrival.
     Arc::clone(&POOL.sockets).acquire_owned().await.ok()
+}
+
+/// One more HTTP/1.1 connection to `host` may be open.
+fn count_another(host: &Arc<Host>) {
+    if POOL.open.fetch_add(1, Ordering::Relaxed) >= POOL.max_sockets {
+        POOL.make_room(host);
+    }
 }
 
 /// Counts a call while it waits.

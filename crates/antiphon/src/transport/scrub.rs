@@ -1,6 +1,8 @@
 //! Takes keys and prompts out of what a provider says.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::json::Json;
 
 /// Shorter prompts are not looked for: taking "Hi" out of a sentence would garble it, and tells
 /// nobody anything.
@@ -13,7 +15,7 @@ const SHORTEST_KEY: usize = 7;
 const NAMES: &[&str] = &["model", "model_name", "reasoning_effort", "role"];
 
 /// Replaces the keys in use, anything that looks like one, and the texts that were sent.
-pub(super) fn scrub(text: &mut String, secrets: &[&str], sent: &Value) {
+pub(super) fn scrub(text: &mut String, secrets: &[&str], sent: &Json<'_>) {
     for secret in secrets {
         if secret.len() >= SHORTEST_KEY {
             replace(text, secret, "[key]");
@@ -25,7 +27,7 @@ pub(super) fn scrub(text: &mut String, secrets: &[&str], sent: &Value) {
             replace(text, prompt, "[prompt]");
             // As a server may have printed it.
             replace(text, prompt.trim(), "[prompt]");
-            replace(text, json!(prompt).to_string().trim_matches('"'), "[prompt]");
+            replace(text, Value::from(prompt).to_string().trim_matches('"'), "[prompt]");
         }
     }
     if text.contains("sk-") {
@@ -52,13 +54,13 @@ fn mask_key(word: &str) -> String {
 }
 
 /// The user's texts in a request of any wire format: all texts but those a message has to name.
-fn prompts(sent: &Value) -> Vec<&str> {
+fn prompts<'a>(sent: &'a Json<'_>) -> Vec<&'a str> {
     match sent {
-        Value::String(text) => vec![text],
-        Value::Array(items) => items.iter().flat_map(prompts).collect(),
-        Value::Object(fields) => fields
+        Json::String(text) => vec![text],
+        Json::Array(items) => items.iter().flat_map(prompts).collect(),
+        Json::Object(fields) => fields
             .iter()
-            .filter(|(key, _)| !NAMES.contains(&key.as_str()))
+            .filter(|(key, _)| !NAMES.contains(&key.as_ref()))
             .flat_map(|(_, value)| prompts(value))
             .collect(),
         _ => Vec::new(),
@@ -71,12 +73,14 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let secrets = ["topsecret", "", "x"];
-        let sent = json!({
+        let sent = serde_json::json!({
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],
             "system": "be a friendly parrot",
             "messages": [{ "role": "user", "content": "what is my password" }, { "content": "line one\nline two" }],
-        });
+        })
+        .to_string();
+        let sent = Json::parse(sent.as_bytes()).unwrap();
         let mut scrubbed = text.to_owned();
         scrub(&mut scrubbed, &secrets, &sent);
         assert_eq!(scrubbed, expected);

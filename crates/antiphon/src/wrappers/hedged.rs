@@ -1,6 +1,7 @@
 //! A second call when the first takes unusually long.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Account, wrapper_methods};
 use crate::error::Error;
+use crate::limits::Waits;
 use crate::llm::{CallStyle, Llm};
 use crate::prompt::Prompt;
 use crate::result::{LlmResult, PromptResults};
@@ -26,7 +28,7 @@ const KNOWN: usize = 20;
 ///
 /// A dropped call may be billed all the same, so that at most one call in twenty is hedged; see
 /// [`max_share`](Self::max_share). Calls of different sizes do not compare well: use one value for one kind of call. For
-/// streams the time to the first event counts. Waits for rate limits count, too: set those so that calls need not wait.
+/// streams the time to the first event counts. Waits for rate limits do not: a limit is no reason to ask twice.
 /// An answer of the second call has `hedged` in its `generation_info`.
 ///
 /// ```
@@ -110,18 +112,29 @@ impl Hedged {
     /// The answer, and how it came. `first` is the first call, `again` makes the second.
     async fn race<T>(
         &self,
-        mut first: BoxFuture<'static, Result<T, Error>>,
+        first: BoxFuture<'static, Result<T, Error>>,
         again: impl Fn() -> BoxFuture<'static, Result<T, Error>>,
     ) -> Result<(T, Account), Error> {
         let (begun, start) = (std::time::Instant::now(), Instant::now());
-        let patience = self.patience();
-        let early = match patience {
+        let waits = Arc::<Waits>::default();
+        let time = || start.elapsed().saturating_sub(waits.total());
+        let mut first = pin!(waits.watch(first));
+        let early = match self.patience() {
             None => Some(first.as_mut().await),
-            Some(patience) => tokio::select! {
-                biased;
-                answer = &mut first => Some(answer),
-                waited = pause(patience) => { waited?; None }
-            },
+            Some(patience) => {
+                let slow = async {
+                    while time() < patience {
+                        pause(patience.saturating_sub(time())).await?;
+                        waits.over().await;
+                    }
+                    Ok::<_, Error>(())
+                };
+                tokio::select! {
+                    biased;
+                    answer = &mut first => Some(answer),
+                    slow = slow => { slow?; None }
+                }
+            }
         };
         let outcome = match early {
             Some(answer) => answer.map(|answer| (answer, false)),
@@ -141,7 +154,7 @@ impl Hedged {
             }
         };
         let (answer, is_hedged) = outcome?;
-        self.remember(start.elapsed());
+        self.remember(time());
         Ok((answer, Account { begun, note: is_hedged.then(|| ("hedged", true.into())) }))
     }
 }
@@ -185,5 +198,49 @@ impl Llm for Hedged {
 
     fn is_deterministic(&self) -> bool {
         self.llm.is_deterministic()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Lane;
+    use crate::{ErrorKind, OpenAI};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A call that takes this long once it is its turn.
+    fn call(lane: &Arc<Lane>, time: Duration) -> BoxFuture<'static, Result<(), Error>> {
+        let ticket = lane.ticket();
+        let call = async move {
+            let admission = ticket.admission(0, SECOND * 100).await?;
+            tokio::time::sleep(time).await;
+            admission.succeed();
+            Ok(())
+        };
+        call.boxed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_for_rate_limits_are_not_slowness() {
+        let llm = Hedged::new(OpenAI::new()).max_share(1.0).quantile(1.0);
+        let lane = Arc::default();
+        let limit = || Lane::pause(&lane, SECOND * 60, &Error::new(ErrorKind::RateLimited, "busy"));
+        for _ in 0..KNOWN {
+            llm.race(call(&lane, SECOND), || call(&lane, SECOND)).await.unwrap();
+        }
+        for _ in 0..3 {
+            limit();
+            let start = Instant::now();
+            let ((), account) = llm.race(call(&lane, SECOND), || panic!("asks twice")).await.unwrap();
+            assert!(account.note.is_none());
+            assert_eq!(start.elapsed(), SECOND * 61);
+        }
+        // One that is slow after it has waited is hedged.
+        limit();
+        let start = Instant::now();
+        let ((), account) = llm.race(call(&lane, SECOND * 900), || async { Ok(()) }.boxed()).await.unwrap();
+        assert!(account.note.is_some());
+        assert_eq!(start.elapsed(), SECOND * 61);
     }
 }

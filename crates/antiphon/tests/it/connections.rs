@@ -180,10 +180,20 @@ async fn idle_connections_are_reused() {
     sim.wait_until(|activity| activity.open_connections == 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_server_that_restarts_is_found_again() {
+/// In a process that starts no others: while one is started, it holds this one's sockets too.
+#[test]
+fn a_server_that_restarts_is_found_again() {
+    if in_child("connections::a_server_that_restarts_is_found_again", &[]).is_some() {
+        return;
+    }
+    tokio_runtime().block_on(restart());
+}
+
+async fn restart() {
     for http2 in [false, true] {
-        let sim = sim(Latency::None, 100).await;
+        // An address that nobody else's connections come from, so that its port stays free.
+        let host = if cfg!(target_os = "linux") { "127.0.0.3:0" } else { "127.0.0.1:0" };
+        let sim = Sim::builder().bind(host.parse().unwrap()).latency(Latency::None).start().await.unwrap();
         let addr = sim.addr();
         let llm = http1(&sim).http2_prior_knowledge(http2);
         llm.agenerate(["a"]).await.unwrap();
@@ -232,6 +242,31 @@ fn sockets_are_capped_and_calls_wait_in_turn() {
         assert_eq!((connections::stats().sockets, stalled.in_flight()), (5, 5));
         drop(running);
         last.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn idle_connections_make_room_for_another_server() {
+    if in_child("connections::idle_connections_make_room_for_another_server", &[]).is_some() {
+        return;
+    }
+    connections::configure(Options::new().max_sockets(10));
+    tokio_runtime().block_on(async {
+        let [first, second] = [sim(NEVER, 100).await, sim(NEVER, 100).await];
+        let idle = [sim(Latency::None, 100).await, sim(Latency::None, 100).await];
+        for sim in &idle {
+            let _ = join_all((0..4).map(|_| http1(sim).agenerate(["a"]))).await;
+            sim.wait_until(|activity| activity.in_flight == 0 && activity.open_connections > 0).await;
+        }
+        // The one that was used longest ago goes first.
+        let _calls = start(&http1(&first), 5);
+        first.wait_until(|activity| activity.in_flight == 5).await;
+        idle[0].wait_until(|activity| activity.open_connections == 0).await;
+        assert!(idle[1].open_connections() > 0);
+        let _more = start(&http1(&second), 5);
+        second.wait_until(|activity| activity.in_flight == 5).await;
+        idle[1].wait_until(|activity| activity.open_connections == 0).await;
+        assert_eq!((first.open_connections(), second.open_connections()), (5, 5));
     });
 }
 

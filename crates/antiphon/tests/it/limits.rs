@@ -56,3 +56,23 @@ async fn a_set_limit_holds_across_values() {
     let error = OpenAI::new().requests_per_minute(0).agenerate(["a"]).await.unwrap_err();
     assert_eq!(error.to_string(), "`requests_per_minute` must be at least 1");
 }
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_to_wait_for_is_everyones() {
+    let sim = sim().await;
+    let busy = ErrorAnswer::rate_limited(None).with_header("retry-after", "3600").with_header("x-request-id", "r1");
+    sim.inject(Fault::Error(busy));
+    let llm = chat(&sim.base_url());
+    let first = llm.agenerate(["a"]).await.unwrap_err();
+    assert_eq!((first.retry_after(), first.request_id()), (Some(Duration::from_hours(1)), Some("r1")));
+    for result in join_all((0..10).map(|_| llm.agenerate(["a"]))).await {
+        let error = result.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "openai: status 429 (requests, rate_limit_exceeded): Rate limit reached for requests. [model m]; \
+             the provider asks to wait 3600s"
+        );
+    }
+    assert_eq!(sim.requests().len(), 1);
+    llm.model("other").agenerate(["a"]).await.unwrap();
+}

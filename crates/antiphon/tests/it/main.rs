@@ -21,6 +21,7 @@ mod promptlayer;
 mod proxies;
 mod readme;
 mod refused;
+mod restarts;
 mod retries;
 mod runtimes;
 mod streams;

@@ -1,7 +1,11 @@
 //! Options that a model refuses.
 
+use std::sync::Arc;
+
 use antiphon::{ChatOpenAI, ErrorKind};
+use futures::future::join_all;
 use serde_json::json;
+use tokio::sync::Barrier;
 
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
@@ -12,17 +16,14 @@ fn llm(server: &Server, model: &str) -> ChatOpenAI {
 /// Refuses the first of `options` that a request has, as OpenAI does.
 fn refusing(options: &'static [&str]) -> Server {
     Server::start(move |request| match options.iter().find(|it| request.body.get(**it).is_some()) {
-        Some(option) => Reply::status(
-            400,
-            bodies::error(
-                "invalid_request_error",
-                "unsupported_parameter",
-                option,
-                &format!("Unsupported parameter: '{option}' is not supported"),
-            ),
-        ),
+        Some(option) => refusal(option),
         None => Reply::json(&bodies::chat(request)),
     })
+}
+
+fn refusal(option: &str) -> Reply {
+    let message = format!("Unsupported parameter: '{option}' is not supported");
+    Reply::status(400, bodies::error("invalid_request_error", "unsupported_parameter", option, &message))
 }
 
 #[tokio::test]
@@ -73,4 +74,34 @@ async fn other_400s_are_not_repaired() {
     let error = llm(&server, "m").seed(1).agenerate(["a"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadRequest);
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_waited_know_what_was_refused_meanwhile() {
+    let server = Server::start(|request| match request.body.get("seed") {
+        _ if request.number == 0 => Reply::status(429, "").header("retry-after-ms", "100"),
+        Some(_) => refusal("seed"),
+        None => Reply::json(&bodies::chat(request)),
+    });
+    let llm = llm(&server, "waited-for").seed(1);
+    // After the pause one call goes first.
+    llm.clone().max_retries(0).agenerate(["a"]).await.unwrap_err();
+    let results = join_all((0..10).map(|_| llm.agenerate(["a"]))).await;
+    for result in results {
+        assert_eq!(result.unwrap().generations[0][0].generation_info["dropped_params"], json!(["seed"]));
+    }
+    assert_eq!(server.requests().len(), 1 + 1 + 10);
+}
+
+#[tokio::test]
+async fn calls_that_are_refused_together_are_repaired_once_each() {
+    let all = Arc::new(Barrier::new(5));
+    let server = Server::start(move |request| match request.body.get("seed") {
+        Some(_) => refusal("seed").after(&all),
+        None => Reply::json(&bodies::chat(request)),
+    });
+    let llm = llm(&server, "at-once").seed(1);
+    let results = join_all((0..5).map(|_| llm.agenerate(["a"]))).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(server.requests().len(), 10);
 }

@@ -1,8 +1,10 @@
 //! One client, several runtimes.
 
-use antiphon::OpenAI;
+use antiphon::{ErrorKind, OpenAI, connections};
+use antiphon_sim::Fault;
 use tokio::runtime::Builder;
 
+use crate::environment::in_child;
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn server() -> Server {
@@ -65,4 +67,40 @@ fn connections_outlive_runtimes() {
         outer.block_on(sim.wait_until(|activity| activity.in_flight == 0));
     }
     assert_eq!(sim.open_connections(), 1);
+}
+
+#[test]
+fn a_lent_runtime_drives_connections_until_it_ends() {
+    if in_child("runtimes::a_lent_runtime_drives_connections_until_it_ends", &[]).is_some() {
+        return;
+    }
+    let outer = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let single = Builder::new_current_thread().enable_all().build().unwrap();
+    let error = connections::drive_on(single.handle()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    for http2 in [false, true] {
+        let sim = outer.block_on(crate::streams::sim());
+        let llm = OpenAI::new().base_url(format!("{}/v1", sim.base_url())).model("m").timeout(PATIENCE).max_retries(0);
+        let llm = llm.http2_prior_knowledge(http2);
+        let lent = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        connections::drive_on(lent.handle()).unwrap();
+        // On it, beside it and without any, all on one connection.
+        lent.block_on(llm.agenerate(["a"])).unwrap();
+        lent.block_on(async { llm.astream("a").await?.result().await }).unwrap();
+        outer.block_on(sim.wait_until(|activity| activity.in_flight == 0));
+        single.block_on(llm.agenerate(["a"])).unwrap();
+        outer.block_on(sim.wait_until(|activity| activity.in_flight == 0));
+        llm.generate(["a"]).unwrap();
+        assert_eq!(sim.open_connections(), 1, "{http2}");
+        // A call that is under way elsewhere fails with it.
+        sim.inject(Fault::Stall);
+        let call = single.spawn(llm.agenerate(["a"]));
+        single.block_on(sim.wait_until(|activity| activity.in_flight == 1));
+        lent.shutdown_timeout(PATIENCE);
+        let error = single.block_on(call).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        outer.block_on(sim.wait_until(|activity| activity.open_connections == 0));
+        single.block_on(llm.agenerate(["a"])).unwrap();
+        outer.block_on(llm.agenerate(["a"])).unwrap();
+    }
 }

@@ -10,22 +10,22 @@ use tokio::sync::oneshot;
 
 use super::client::{self, Purpose};
 use super::lease::{Grant, Lease};
-use super::{Origin, permit};
+use super::{Origin, count_another, permit};
 use crate::connections::{self, Options, Stats};
 use crate::error::{Error, Phase};
 use crate::transport::background;
 use crate::transport::exchange::connect_error;
 
-pub(super) struct Host {
-    pub(super) origin: Origin,
+/// A server, as the pool knows it.
+pub(in crate::transport) struct Host {
+    pub(in crate::transport) origin: Origin,
     state: Mutex<State>,
 }
 
 struct State {
     /// `None` until the first connection over TLS.
     protocol: Option<Protocol>,
-    /// For all HTTP/1.1 requests, and the options it was made of.
-    http1: Option<(Arc<Options>, Client)>,
+    http1: Http1,
     shards: Vec<Shard>,
     /// Connections that are being opened.
     opening: usize,
@@ -33,6 +33,16 @@ struct State {
     waiters: VecDeque<oneshot::Sender<Turn>>,
     next_id: u64,
     last_used: Instant,
+}
+
+/// The connections for HTTP/1.1, which reqwest keeps.
+#[derive(Default)]
+struct Http1 {
+    /// For all requests, and the options it was made of.
+    client: Option<(Arc<Options>, Client)>,
+    in_flight: usize,
+    /// The most that were in flight since there were no connections: so many may be open.
+    open: usize,
 }
 
 /// What a waiter is told: a place on a shard, that the server speaks HTTP/1.1, or that there is no connection.
@@ -91,7 +101,7 @@ impl Host {
         };
         let state = State {
             protocol,
-            http1: None,
+            http1: Http1::default(),
             shards: Vec::new(),
             opening: 0,
             waiters: VecDeque::new(),
@@ -105,7 +115,8 @@ impl Host {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn checkout(self: &Arc<Self>) -> Result<Lease, Error> {
+    /// A connection with room for one request. Waits as long as it takes; callers have a limit.
+    pub(in crate::transport) async fn checkout(self: &Arc<Self>) -> Result<Lease, Error> {
         loop {
             if self.state().protocol == Some(Protocol::Http1) {
                 return self.checkout_http1().await;
@@ -136,21 +147,44 @@ impl Host {
     async fn checkout_http1(self: &Arc<Self>) -> Result<Lease, Error> {
         let permit = permit().await.ok_or_else(Error::interrupted)?;
         let options = connections::options();
-        let mut state = self.state();
-        state.last_used = Instant::now();
-        let client = match &state.http1 {
-            Some((made_of, client)) if Arc::ptr_eq(made_of, &options) => client.clone(),
-            _ => {
-                // Built under the lock, so that a burst of first calls builds one client, not one each.
-                let client = client::build(&self.origin, Purpose::Http1, &options)?;
-                state.http1 = Some((options, client.clone()));
-                client
-            }
+        let (lease, is_another) = {
+            let mut state = self.state();
+            state.last_used = Instant::now();
+            let http1 = &mut state.http1;
+            let client = match &http1.client {
+                Some((made_of, client)) if Arc::ptr_eq(made_of, &options) => client.clone(),
+                _ => {
+                    // Built under the lock, so that a burst of first calls builds one client, not one each.
+                    let client = client::build(&self.origin, Purpose::Http1, &options)?;
+                    http1.client = Some((options, client.clone()));
+                    client
+                }
+            };
+            http1.in_flight += 1;
+            let is_another = http1.in_flight > http1.open;
+            http1.open += usize::from(is_another);
+            (Lease::new(Arc::clone(self), Grant::Http1 { client, permit }), is_another)
         };
-        Ok(Lease::new(Arc::clone(self), Grant::Http1 { client, permit }))
+        if is_another {
+            count_another(self);
+        }
+        Ok(lease)
     }
 
-    pub(super) async fn open_ahead(self: &Arc<Self>, connections: usize) -> Result<(), Error> {
+    /// Closes the HTTP/1.1 connections that are idle, and says how many there may have been.
+    pub(super) fn close_idle_http1(&self) -> usize {
+        let http1 = &mut self.state().http1;
+        let idle = http1.open - http1.in_flight;
+        if idle > 0 {
+            // reqwest's pool goes with it. Those in use close when they are free.
+            http1.client = None;
+            http1.open = http1.in_flight;
+        }
+        idle
+    }
+
+    /// Opens up to `connections` connections, as far as the server's kind of HTTP has use for them.
+    pub(in crate::transport) async fn open_ahead(self: &Arc<Self>, connections: usize) -> Result<(), Error> {
         // With HTTP/2 one connection is enough.
         let first = self.checkout().await?;
         if self.state().protocol != Some(Protocol::Http1) {
@@ -169,9 +203,7 @@ impl Host {
             return Ok(());
         };
         let host = Arc::clone(self);
-        let greeting = background::runtime()?.spawn(async move { host.greet(&client).await });
-        greeting.await.unwrap_or_else(|_| Err(Error::interrupted()))?;
-        Ok(())
+        background::run(async move { host.greet(&client).await.map(drop) }).await
     }
 
     /// reqwest opens a connection only for a request: one without a key and without a body, of which any answer will
@@ -211,7 +243,7 @@ impl Host {
     }
 
     fn open_as_needed(self: &Arc<Self>) -> Result<(), Error> {
-        let runtime = background::runtime()?;
+        let runtime = background::handle()?;
         loop {
             {
                 let mut state = self.state();
@@ -284,8 +316,16 @@ impl Host {
         self.serve();
     }
 
-    pub(super) fn touch(&self) {
-        self.state().last_used = Instant::now();
+    /// An HTTP/1.1 connection has nothing to do. Yields whether it is the only one.
+    pub(super) fn put_back_http1(&self) -> bool {
+        let mut state = self.state();
+        state.last_used = Instant::now();
+        state.http1.in_flight -= 1;
+        state.http1.open == state.http1.in_flight + 1
+    }
+
+    pub(super) fn last_used(&self) -> Instant {
+        self.state().last_used
     }
 
     /// Lets no more requests onto an HTTP/2 connection. Those that are on it go on.
@@ -309,7 +349,8 @@ impl Host {
 
     pub(super) fn is_unused(&self, before: Instant) -> bool {
         let state = self.state();
-        state.shards.is_empty() && state.opening == 0 && state.waiters.is_empty() && state.last_used < before
+        let is_in_use = state.opening > 0 || state.http1.in_flight > 0 || !state.waiters.is_empty();
+        !is_in_use && state.shards.is_empty() && state.last_used < before
     }
 
     pub(super) fn add_to(&self, stats: &mut Stats) {

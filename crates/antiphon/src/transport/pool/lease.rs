@@ -31,11 +31,11 @@ impl Lease {
         })
     }
 
-    /// Gives the room back, awaited on the runtime of the connections. Answers that came together are then done together,
-    /// and wake their callers once.
+    /// Gives the room back, awaited on the runtime of the connections.
     pub(in crate::transport) async fn give_back(mut self) {
-        if let Some(Grant::Http1 { permit, .. }) = self.grant.take_if(|grant| matches!(grant, Grant::Http1 { .. })) {
-            self.host.touch();
+        if let Some(Grant::Http1 { permit, .. }) = self.grant.take_if(|grant| matches!(grant, Grant::Http1 { .. }))
+            && self.host.put_back_http1()
+        {
             give_back(permit).await;
         }
     }
@@ -48,8 +48,8 @@ impl Lease {
     }
 }
 
-/// Gives a permit back when the connection is back in reqwest's pool. A task of the connections' runtime puts it there,
-/// which has its turn first.
+/// Gives the permit of the only idle connection back when that is back in reqwest's pool, so that the next request need
+/// not open another. A task of the connections' runtime puts it there, which has its turn first.
 async fn give_back(permit: OwnedSemaphorePermit) {
     tokio::task::yield_now().await;
     drop(permit);
@@ -59,8 +59,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         match self.grant.take() {
             Some(Grant::Http1 { permit, .. }) => {
-                self.host.touch();
-                if let Ok(runtime) = background::runtime() {
+                if self.host.put_back_http1()
+                    && let Ok(runtime) = background::handle()
+                {
                     runtime.spawn(give_back(permit));
                 }
             }
