@@ -21,11 +21,11 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 use url::Url;
 
-pub(crate) use self::base_url::{UrlText, secrets_in, segment};
-use self::base_url::{host, join};
+pub(crate) use self::base_url::{UrlText, segment};
+use self::base_url::{host, join, secrets_in};
 use self::exchange::{Answer, Request};
 pub(crate) use self::frames::{Frame, FrameParser, Framing};
 use self::pool::{Host, Origin};
@@ -187,17 +187,24 @@ impl Endpoint {
     /// An error of the provider's, without keys and without what was sent.
     pub(crate) fn refusal(&self, error: ApiError, sent: &[u8]) -> Error {
         let sent = Json::parse(sent).unwrap_or(Json::Null);
-        let mut secrets: Vec<&str> = self.keys.iter().chain(&self.secrets).map(Secret::expose).collect();
+        let in_url = secrets_in(&self.base_url);
+        let mut secrets: Vec<&str> = self.keys.iter().chain(&self.secrets).chain(&in_url).map(Secret::expose).collect();
         // One may be a part of another.
         secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
         Error::api(error.tidy(|text| scrub::scrub(text, &secrets, &sent)))
     }
 }
 
+const REQUEST_IDS: [HeaderName; 4] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];
+
 /// The provider's name for a request.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"];
-    names.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map(str::to_owned)
+    REQUEST_IDS.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(str::to_owned)
 }
 
 /// The error's type, which AWS has in a header, before a colon.

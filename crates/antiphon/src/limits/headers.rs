@@ -16,6 +16,12 @@ pub(super) struct Reported {
     pub(super) reset: Duration,
 }
 
+/// Whether there may be any: most servers report none, and looking for each name takes longer.
+pub(super) fn has_any(headers: &HeaderMap) -> bool {
+    let is_limit = |name: &str| name.starts_with("x-ratelimit") || name.starts_with("anthropic-ratelimit");
+    headers.keys().any(|name| is_limit(name.as_str()))
+}
+
 /// What is left of requests.
 pub(super) fn requests(headers: &HeaderMap, now: SystemTime) -> Option<Reported> {
     let openai = ["x-ratelimit-reset-requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"];

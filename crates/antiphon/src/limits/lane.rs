@@ -198,6 +198,9 @@ impl Lane {
 
     /// Reads what an answer reports. It counts as over for these limits: its own admission is no longer under way.
     pub(crate) fn observe(&self, headers: &HeaderMap) {
+        if !headers::has_any(headers) {
+            return;
+        }
         let (now, clock) = (Instant::now(), SystemTime::now());
         let (requests, tokens) = (headers::requests(headers, clock), headers::tokens(headers, clock));
         if requests.is_none() && tokens.is_none() {

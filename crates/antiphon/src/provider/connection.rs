@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::limits::SetLimits;
 use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::transport::{Endpoint, TimeLimits, UrlText, secrets_in};
+use crate::transport::{Endpoint, TimeLimits, UrlText};
 
 const MAX_RETRIES: u32 = 2;
 
@@ -109,7 +109,7 @@ impl Connection {
         let base_url = self.base_url(env)?;
         let mut endpoint = Endpoint {
             provider: self.provider,
-            secrets: secrets_in(&base_url),
+            secrets: Vec::new(),
             base_url,
             http2_prior_knowledge: self.http2_prior_knowledge,
             headers: HeaderMap::new(),

@@ -100,12 +100,11 @@ pub(crate) async fn repairing<T, F>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let place = &(endpoint.base_url.to_string(), model.to_owned());
     // Of this call, whatever becomes of what is remembered.
     let mut refused = BTreeSet::new();
     loop {
         let attempt = || {
-            let refused: BTreeSet<_> = &refused | &remembered(place);
+            let refused: BTreeSet<_> = &refused | &remembered(endpoint, model);
             let (sent, dropped) = without(&body.text, &refused);
             let answer = send(sent.clone());
             async move {
@@ -114,7 +113,7 @@ where
                     Err(error) => error,
                 };
                 let option = refused_option(endpoint.provider, &error, &sent).ok_or(error)?;
-                remember(place, option.clone());
+                remember(endpoint, model, option.clone());
                 Ok(Err(option))
             }
         };
@@ -132,12 +131,12 @@ where
 
 /// Whether the model's server is known to refuse `fact`.
 pub(crate) fn is_known(endpoint: &Endpoint, model: &str, fact: &str) -> bool {
-    remembered(&(endpoint.base_url.to_string(), model.to_owned())).contains(fact)
+    remembered(endpoint, model).contains(fact)
 }
 
 /// Remembers something other than an option that the model's server refuses.
 pub(crate) fn learn(endpoint: &Endpoint, model: &str, fact: &str) {
-    remember(&(endpoint.base_url.to_string(), model.to_owned()), fact.to_owned());
+    remember(endpoint, model, fact.to_owned());
 }
 
 /// `body` without the refused options, and the names of those that are lost thereby.
@@ -192,17 +191,26 @@ fn refused_option(provider: Provider, error: &Error, sent: &[u8]) -> Option<Stri
     (!REQUIRED.contains(&option) && is_sent(option)).then(|| option.to_owned())
 }
 
-fn remembered(place: &Place) -> BTreeSet<String> {
-    let refused = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
-    refused.get(place).cloned().unwrap_or_default()
+fn place(endpoint: &Endpoint, model: &str) -> Place {
+    (endpoint.base_url.to_string(), model.to_owned())
 }
 
-fn remember(place: &Place, option: String) {
+fn remembered(endpoint: &Endpoint, model: &str) -> BTreeSet<String> {
+    let refused = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
+    // Most programs' models refuse nothing.
+    if refused.is_empty() {
+        return BTreeSet::new();
+    }
+    refused.get(&place(endpoint, model)).cloned().unwrap_or_default()
+}
+
+fn remember(endpoint: &Endpoint, model: &str, option: String) {
+    let place = place(endpoint, model);
     let mut refused = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if refused.len() >= REMEMBERED && !refused.contains_key(place) {
+    if refused.len() >= REMEMBERED && !refused.contains_key(&place) {
         refused.clear();
     }
-    refused.entry(place.clone()).or_default().insert(option);
+    refused.entry(place).or_default().insert(option);
 }
 
 #[cfg(test)]

@@ -151,19 +151,24 @@ pub(crate) fn fields(text: &[u8]) -> Body {
 
 /// About how many tokens a request will use: a token for every four bytes of it, and all that it allows as output.
 fn estimate(body: &Value) -> u64 {
-    let count = |value: &Value| value.as_u64();
-    let limits = [
-        &body["max_completion_tokens"],
-        &body["max_tokens"],
-        &body["options"]["num_predict"],
-        &body["generationConfig"]["maxOutputTokens"],
-        &body["inferenceConfig"]["maxTokens"],
-    ];
-    let output = limits.into_iter().find_map(count).unwrap_or(0);
-    let prompts = body["prompt"].as_array().map_or(1, Vec::len) as u64;
-    let answers = count(&body["n"]).or_else(|| count(&body["generationConfig"]["candidateCount"])).unwrap_or(1);
-    let answers = answers.saturating_mul(prompts);
-    (texts(body) / 4).saturating_add(output.saturating_mul(answers))
+    let (mut output, mut answers, mut prompts) = (None, None, 1);
+    // In one pass: looking for each name would hash them all, for every request.
+    for (name, value) in body.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "max_completion_tokens" | "max_tokens" => output = value.as_u64(),
+            "options" => output = value["num_predict"].as_u64(),
+            "generationConfig" => {
+                output = value["maxOutputTokens"].as_u64();
+                answers = value["candidateCount"].as_u64();
+            }
+            "inferenceConfig" => output = value["maxTokens"].as_u64(),
+            "n" => answers = value.as_u64(),
+            "prompt" => prompts = value.as_array().map_or(1, Vec::len) as u64,
+            _ => {}
+        }
+    }
+    let answers = answers.unwrap_or(1).saturating_mul(prompts);
+    (texts(body) / 4).saturating_add(output.unwrap_or(0).saturating_mul(answers))
 }
 
 /// The length of all texts.

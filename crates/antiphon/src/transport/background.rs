@@ -126,10 +126,14 @@ pub(crate) fn sleep(duration: Duration) -> Result<Sleep, Error> {
 /// The future's output, or `None` if it takes longer than `limit`. It is pinned by the caller, as a future that is handed
 /// over is stored twice.
 pub(crate) async fn within<F: Future>(limit: Duration, future: Pin<&mut F>) -> Result<Option<F::Output>, Error> {
-    let sleep = pin!(sleep(limit)?);
+    Ok(until(pin!(sleep(limit)?), future).await)
+}
+
+/// The future's output, or `None` if it takes longer than `sleep`.
+pub(crate) async fn until<F: Future>(sleep: Pin<&mut Sleep>, future: Pin<&mut F>) -> Option<F::Output> {
     tokio::select! {
         biased;
-        output = future => Ok(Some(output)),
-        () = sleep => Ok(None),
+        output = future => Some(output),
+        () = sleep => None,
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn segment(name: &str) -> String {
 
 /// What may be secret in a base URL: the user, the password and the values of its query, as they are written and as a
 /// server may read them.
-pub(crate) fn secrets_in(url: &Url) -> Vec<Secret> {
+pub(super) fn secrets_in(url: &Url) -> Vec<Secret> {
     // Which version is refused is something to tell.
     let is_secret = |name: &str| name != "api-version";
     let query = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));

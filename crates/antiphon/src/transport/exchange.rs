@@ -4,18 +4,18 @@ use std::error::Error as StdError;
 use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::Response;
 use url::Url;
 
-use super::background::{self, within};
+use super::background::{self, until};
 use super::pool::{Host, Lease, Origin};
-use super::{Framing, TimeLimits};
+use super::{Framing, TimeLimits, request_id};
 use crate::connections;
 use crate::error::{Error, Phase};
 
@@ -81,22 +81,33 @@ pub(super) fn post(
     };
     background::run(async move {
         let host = Arc::clone(&request.host);
-        let limit = if framing.is_some() { limits.total_of_stream } else { limits.total };
-        let mut phase = Phase::Waiting;
-        let exchange = async {
-            let (response, lease) = head(request, lease, limits.first_byte).await?;
-            phase = Phase::Reading;
-            let (status, mut body) = (response.status(), Body { response: Box::new(response), lease: Some(lease) });
-            let headers = std::mem::take(body.response.headers_mut());
-            if status.is_success() && framing.is_some_and(|framing| is_stream(&headers, framing)) {
-                return Ok(Answer::Stream(headers, body));
-            }
-            let bytes = body.bytes(LONGEST_ANSWER).await;
-            let bytes = bytes.map_err(|broken| broken.into_error(host.origin.authority()))?;
-            Ok(Answer::Whole(status, headers, bytes))
+        let begun = Instant::now();
+        let total = if framing.is_some() { limits.total_of_stream } else { limits.total };
+        let (limit, phase) = match limits.first_byte {
+            Some(first_byte) if first_byte < total => (first_byte, Phase::FirstByte),
+            _ => (total, Phase::Waiting),
         };
-        let answer = within(limit, pin!(exchange)).await?;
-        answer.unwrap_or_else(|| Err(Error::timeout(host.origin.authority(), limit, phase)))
+        let mut clock = pin!(background::sleep(limit)?);
+        let late = |limit, phase| Error::timeout(host.origin.authority(), limit, phase);
+        let head = until(clock.as_mut(), pin!(head(request, lease))).await;
+        let (response, lease) = head.unwrap_or_else(|| Err(late(limit, phase)))?;
+        let (status, mut body) = (response.status(), Body { response: Box::new(response), lease: Some(lease) });
+        let headers = std::mem::take(body.response.headers_mut());
+        if status.is_success() && framing.is_some_and(|framing| is_stream(&headers, framing)) {
+            return Ok(Answer::Stream(headers, body));
+        }
+        if limit < total {
+            clock.set(background::sleep(total.saturating_sub(begun.elapsed()))?);
+        }
+        match until(clock, pin!(body.bytes(LONGEST_ANSWER))).await {
+            Some(Ok(Some(bytes))) => Ok(Answer::Whole(status, headers, bytes)),
+            Some(Ok(None)) => {
+                let problem = format!("is longer than {} MiB", LONGEST_ANSWER >> 20);
+                Err(Error::unexpected_body(status.as_u16(), problem, request_id(&headers)))
+            }
+            Some(Err(broken)) => Err(broken.into_error(host.origin.authority())),
+            None => Err(late(total, Phase::Reading)),
+        }
     })
 }
 
@@ -111,45 +122,38 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 async fn head(
     request: Box<Request>,
     lease: impl Future<Output = Result<Lease, Error>>,
-    limit: Option<Duration>,
 ) -> Result<(Response, Lease), Error> {
-    let Request { url, host, mut headers, body } = *request;
-    let origin = &host.origin;
-    let exchange = pin!(async {
-        let lease = lease.await?;
-        let client = lease.client().ok_or_else(Error::interrupted)?;
-        headers.insert(CONTENT_TYPE, JSON);
-        match send(&client, url, headers, body).await {
-            Ok(response) => Ok((response, lease)),
-            Err(error) => {
-                if !is_of_one_stream(&error) {
-                    lease.retire();
-                }
-                if error.is_connect() {
-                    return Err(connect_error(origin, error));
-                }
-                // URLs can hold passwords.
-                Err(Error::broken(origin.authority(), Phase::Waiting, error.without_url()))
-            }
-        }
-    });
-    let Some(limit) = limit else {
-        return exchange.await;
+    let host = Arc::clone(&request.host);
+    let lease = lease.await?;
+    let error = match send(*request, &lease).await {
+        Ok(response) => return Ok((response, lease)),
+        Err(error) => error,
     };
-    match within(limit, exchange).await? {
-        Some(answer) => answer,
-        None => Err(Error::timeout(origin.authority(), limit, Phase::FirstByte)),
+    if !is_of_one_stream(&error) {
+        lease.retire();
     }
+    if error.is_connect() {
+        return Err(connect_error(&host.origin, error));
+    }
+    // URLs can hold passwords.
+    Err(Error::broken(host.origin.authority(), Phase::Waiting, error.without_url()))
 }
 
-async fn send(client: &Client, url: Url, headers: HeaderMap, body: Bytes) -> reqwest::Result<Response> {
-    let mut request = client.post(url).body(body).build()?;
-    // What reqwest makes of the URL's user counts unless there is a key.
-    let of_url = std::mem::replace(request.headers_mut(), headers);
-    for (name, value) in &of_url {
-        request.headers_mut().entry(name).or_insert_with(|| value.clone());
+/// What reqwest is to do. It is no `async fn`, as that would keep the request twice.
+fn send(request: Request, lease: &Lease) -> impl Future<Output = reqwest::Result<Response>> + use<> {
+    let Request { url, mut headers, body, .. } = request;
+    headers.insert(CONTENT_TYPE, JSON);
+    match lease.client().post(url).body(body).build() {
+        Ok(mut request) => {
+            // What reqwest makes of the URL's user counts unless there is a key.
+            let of_url = std::mem::replace(request.headers_mut(), headers);
+            for (name, value) in &of_url {
+                request.headers_mut().entry(name).or_insert_with(|| value.clone());
+            }
+            lease.client().execute(request).left_future()
+        }
+        Err(error) => ready(Err(error)).right_future(),
     }
-    client.execute(request).await
 }
 
 /// Why there is no connection.
@@ -196,20 +200,35 @@ impl Body {
         }
     }
 
-    /// All pieces, up to `longest` bytes; awaited on the runtime of the connections.
-    async fn bytes(mut self, longest: usize) -> Result<Bytes, Broken> {
+    /// All pieces, awaited on the runtime of the connections; `None` if they are more than `longest` bytes.
+    async fn bytes(mut self, longest: usize) -> Result<Option<Bytes>, Broken> {
         let first = self.piece().await?.unwrap_or_default();
         let mut rest: Option<Vec<u8>> = None;
         while let Some(more) = self.piece().await? {
             let all = rest.get_or_insert_with(|| first.to_vec());
             if all.len() + more.len() > longest {
-                return Err(Broken(format!("answer of more than {longest} bytes").into()));
+                return Ok(None);
             }
             all.extend_from_slice(&more);
         }
         if let Some(lease) = self.lease.take() {
             lease.give_back().await;
         }
-        Ok(rest.map_or(first, Bytes::from))
+        Ok(Some(rest.map_or(first, Bytes::from)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_given_up() {
+        for (longest, expected) in [(11, Some("hello world")), (10, None)] {
+            let pieces = ["hello", " ", "world"].map(Ok::<_, std::io::Error>);
+            let body = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+            let body = Body { response: Box::new(http::Response::new(body).into()), lease: None };
+            assert_eq!(body.bytes(longest).await.unwrap(), expected.map(Bytes::from));
+        }
     }
 }

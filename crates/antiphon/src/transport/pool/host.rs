@@ -64,11 +64,11 @@ struct Shard {
 
 impl State {
     /// A connection with room.
-    fn take(&mut self) -> Option<Grant> {
+    fn take(&mut self) -> Option<(Client, Grant)> {
         let streams = connections::options().streams_per_connection;
         let shard = self.shards.iter_mut().find(|shard| shard.in_flight < streams)?;
         shard.in_flight += 1;
-        Some(Grant::Http2 { id: shard.id, client: shard.client.clone() })
+        Some((shard.client.clone(), Grant::Http2(shard.id)))
     }
 
     /// Whether another connection would help somebody.
@@ -125,9 +125,9 @@ impl Host {
                 let mut state = self.state();
                 // Those who wait come first.
                 if state.waiters.is_empty()
-                    && let Some(grant) = state.take()
+                    && let Some((client, grant)) = state.take()
                 {
-                    return Ok(Lease::new(Arc::clone(self), grant));
+                    return Ok(Lease::new(Arc::clone(self), client, grant));
                 }
                 let (waiter, turn) = oneshot::channel();
                 state.waiters.push_back(waiter);
@@ -163,7 +163,7 @@ impl Host {
             http1.in_flight += 1;
             let is_another = http1.in_flight > http1.open;
             http1.open += usize::from(is_another);
-            (Lease::new(Arc::clone(self), Grant::Http1 { client, permit }), is_another)
+            (Lease::new(Arc::clone(self), client, Grant::Http1(permit)), is_another)
         };
         if is_another {
             count_another(self);
@@ -199,11 +199,8 @@ impl Host {
     }
 
     async fn greet_by(self: &Arc<Self>, lease: Lease) -> Result<(), Error> {
-        let Some(client) = lease.client() else {
-            return Ok(());
-        };
         let host = Arc::clone(self);
-        background::run(async move { host.greet(&client).await.map(drop) }).await
+        background::run(async move { host.greet(lease.client()).await.map(drop) }).await
     }
 
     /// reqwest opens a connection only for a request: one without a key and without a body, of which any answer will
@@ -232,10 +229,10 @@ impl Host {
                 if state.waiters.is_empty() {
                     return;
                 }
-                let Some(grant) = state.take() else {
+                let Some((client, grant)) = state.take() else {
                     return;
                 };
-                (state.waiters.pop_front(), Lease::new(Arc::clone(self), grant))
+                (state.waiters.pop_front(), Lease::new(Arc::clone(self), client, grant))
             };
             // A lease that does not arrive comes back by being dropped, which takes the lock that is free by now.
             let _ = waiter.map(|waiter| waiter.send(Ok(Some(lease))));

@@ -8,32 +8,33 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::host::Host;
 use crate::transport::background;
 
-/// What a request is sent by.
+/// What a request has for itself.
 pub(super) enum Grant {
-    Http1 { client: Client, permit: OwnedSemaphorePermit },
-    Http2 { id: u64, client: Client },
+    Http1(OwnedSemaphorePermit),
+    /// A stream of this shard.
+    Http2(u64),
 }
 
 /// Room for one request, given back when dropped.
 pub(in crate::transport) struct Lease {
     host: Arc<Host>,
+    client: Client,
     grant: Option<Grant>,
 }
 
 impl Lease {
-    pub(super) fn new(host: Arc<Host>, grant: Grant) -> Self {
-        Self { host, grant: Some(grant) }
+    pub(super) fn new(host: Arc<Host>, client: Client, grant: Grant) -> Self {
+        Self { host, client, grant: Some(grant) }
     }
 
-    pub(in crate::transport) fn client(&self) -> Option<Client> {
-        self.grant.as_ref().map(|grant| match grant {
-            Grant::Http1 { client, .. } | Grant::Http2 { client, .. } => client.clone(),
-        })
+    /// What the request is sent by.
+    pub(in crate::transport) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Gives the room back, awaited on the runtime of the connections.
     pub(in crate::transport) async fn give_back(mut self) {
-        if let Some(Grant::Http1 { permit, .. }) = self.grant.take_if(|grant| matches!(grant, Grant::Http1 { .. }))
+        if let Some(Grant::Http1(permit)) = self.grant.take_if(|grant| matches!(grant, Grant::Http1(_)))
             && self.host.put_back_http1()
         {
             give_back(permit).await;
@@ -42,7 +43,7 @@ impl Lease {
 
     /// Lets no further request onto an HTTP/2 connection that broke.
     pub(in crate::transport) fn retire(self) {
-        if let Some(Grant::Http2 { id, .. }) = &self.grant {
+        if let Some(Grant::Http2(id)) = &self.grant {
             self.host.remove(*id);
         }
     }
@@ -58,14 +59,14 @@ async fn give_back(permit: OwnedSemaphorePermit) {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.grant.take() {
-            Some(Grant::Http1 { permit, .. }) => {
+            Some(Grant::Http1(permit)) => {
                 if self.host.put_back_http1()
                     && let Ok(runtime) = background::handle()
                 {
                     runtime.spawn(give_back(permit));
                 }
             }
-            Some(Grant::Http2 { id, .. }) => self.host.put_back(id),
+            Some(Grant::Http2(id)) => self.host.put_back(id),
             None => {}
         }
     }
