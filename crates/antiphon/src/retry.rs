@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::HeaderMap;
 use tokio::runtime::Handle;
+use tokio::time::Sleep;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Admission, Lane, Ticket};
@@ -123,7 +124,7 @@ impl Attempts {
         drop(admission);
         match wait {
             Some(_) if is_limited => {}
-            Some(wait) if self.lane.may_retry() => pause(wait).await?,
+            Some(wait) if self.lane.may_retry() => pause(wait)?.await,
             _ => return Err(error.with_retries(self.retries)),
         }
         self.retries += 1;
@@ -133,13 +134,8 @@ impl Attempts {
 }
 
 /// Waits by the caller's clock, if it has one.
-pub(crate) async fn pause(wait: Duration) -> Result<(), Error> {
-    if Handle::try_current().is_ok() {
-        tokio::time::sleep(wait).await;
-    } else {
-        background::sleep(wait)?.await;
-    }
-    Ok(())
+pub(crate) fn pause(wait: Duration) -> Result<Sleep, Error> {
+    if Handle::try_current().is_ok() { Ok(tokio::time::sleep(wait)) } else { background::sleep(wait) }
 }
 
 /// What `retry-after-ms` or `retry-after` (seconds or an HTTP date) asks for. Zero, the past and

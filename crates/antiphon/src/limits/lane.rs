@@ -263,10 +263,9 @@ impl Ticket {
     ///
     /// Dropping the ticket lets those behind it move up.
     pub(crate) async fn admission(&self, tokens: u64, patience: Duration) -> Result<Admission, Error> {
-        let notify = Arc::new(Notify::new());
         let mut wait = None;
         loop {
-            let time = {
+            let (time, notify) = {
                 let now = Instant::now();
                 let mut state = self.lane.state();
                 let time = match state.turn(self.number, tokens, now, patience) {
@@ -284,13 +283,12 @@ impl Ticket {
                     Turn::At(time) => Some(time),
                     Turn::Later => None,
                 };
-                state.waiting.entry(self.number).or_insert_with(|| Arc::clone(&notify));
-                time
+                (time, Arc::clone(state.waiting.entry(self.number).or_default()))
             };
             wait.get_or_insert_with(Wait::begin);
             match time {
                 Some(time) => tokio::select! {
-                    result = pause(time.saturating_duration_since(Instant::now())) => result?,
+                    () = pause(time.saturating_duration_since(Instant::now()))? => {}
                     () = notify.notified() => {}
                 },
                 None => notify.notified().await,

@@ -106,9 +106,9 @@ where
         let attempt = || {
             let refused: BTreeSet<_> = &refused | &remembered(endpoint, model);
             let (sent, dropped) = without(&body.text, &refused);
-            let answer = send(sent.clone());
+            let send = &send;
             async move {
-                let error = match answer.await {
+                let error = match send(sent.clone()).await {
                     Ok(answer) => return Ok(Ok((answer, dropped))),
                     Err(error) => error,
                 };

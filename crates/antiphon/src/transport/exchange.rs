@@ -79,20 +79,19 @@ pub(super) fn post(
         Some(lease) => ready(lease).left_future(),
         None => checkout.right_future(),
     };
+    let total = if framing.is_some() { limits.total_of_stream } else { limits.total };
+    let (limit, phase) = match limits.first_byte {
+        Some(first_byte) if first_byte < total => (first_byte, Phase::FirstByte),
+        _ => (total, Phase::Waiting),
+    };
     background::run(async move {
         let host = Arc::clone(&request.host);
         let begun = Instant::now();
-        let total = if framing.is_some() { limits.total_of_stream } else { limits.total };
-        let (limit, phase) = match limits.first_byte {
-            Some(first_byte) if first_byte < total => (first_byte, Phase::FirstByte),
-            _ => (total, Phase::Waiting),
-        };
         let mut clock = pin!(background::sleep(limit)?);
         let late = |limit, phase| Error::timeout(host.origin.authority(), limit, phase);
         let head = until(clock.as_mut(), pin!(head(request, lease))).await;
-        let (response, lease) = head.unwrap_or_else(|| Err(late(limit, phase)))?;
-        let (status, mut body) = (response.status(), Body { response: Box::new(response), lease: Some(lease) });
-        let headers = std::mem::take(body.response.headers_mut());
+        let mut body = head.unwrap_or_else(|| Err(late(limit, phase)))?;
+        let (status, headers) = (body.response.status(), std::mem::take(body.response.headers_mut()));
         if status.is_success() && framing.is_some_and(|framing| is_stream(&headers, framing)) {
             return Ok(Answer::Stream(headers, body));
         }
@@ -119,14 +118,11 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 
 /// Sends a request and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
 /// closed by the server, did not take up, or that the server promises not to have begun.
-async fn head(
-    request: Box<Request>,
-    lease: impl Future<Output = Result<Lease, Error>>,
-) -> Result<(Response, Lease), Error> {
+async fn head(request: Box<Request>, lease: impl Future<Output = Result<Lease, Error>>) -> Result<Body, Error> {
     let host = Arc::clone(&request.host);
     let lease = lease.await?;
     let error = match send(*request, &lease).await {
-        Ok(response) => return Ok((response, lease)),
+        Ok(response) => return Ok(Body { response: Box::new(response), lease: Some(lease) }),
         Err(error) => error,
     };
     if !is_of_one_stream(&error) {
@@ -201,7 +197,7 @@ impl Body {
     }
 
     /// All pieces, awaited on the runtime of the connections; `None` if they are more than `longest` bytes.
-    async fn bytes(mut self, longest: usize) -> Result<Option<Bytes>, Broken> {
+    async fn bytes(&mut self, longest: usize) -> Result<Option<Bytes>, Broken> {
         let first = self.piece().await?.unwrap_or_default();
         let mut rest: Option<Vec<u8>> = None;
         while let Some(more) = self.piece().await? {
@@ -227,7 +223,7 @@ mod tests {
         for (longest, expected) in [(11, Some("hello world")), (10, None)] {
             let pieces = ["hello", " ", "world"].map(Ok::<_, std::io::Error>);
             let body = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
-            let body = Body { response: Box::new(http::Response::new(body).into()), lease: None };
+            let mut body = Body { response: Box::new(http::Response::new(body).into()), lease: None };
             assert_eq!(body.bytes(longest).await.unwrap(), expected.map(Bytes::from));
         }
     }

@@ -124,7 +124,7 @@ impl Hedged {
             Some(patience) => {
                 let slow = async {
                     while time() < patience {
-                        pause(patience.saturating_sub(time())).await?;
+                        pause(patience.saturating_sub(time()))?.await;
                         waits.over().await;
                     }
                     Ok::<_, Error>(())
