@@ -12,6 +12,9 @@ use crate::clients::Client;
 pub(crate) const TOKENS: u32 = 200;
 pub(crate) const CHUNK_GAP: Duration = Duration::from_millis(50);
 
+/// The most processes of a client for a case.
+pub(crate) const REPEATS: usize = 5;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
@@ -80,26 +83,21 @@ impl Case {
         if self.protocol == Protocol::Stream { latency + CHUNK_GAP * TOKENS } else { latency }
     }
 
-    /// Whether `client` can do it, in a time that tells something.
+    /// Whether `client` can do it, and there is something to learn.
     pub(crate) fn suits(self, client: Client) -> bool {
-        let many = self.calls > 1_000;
         match self.protocol {
-            // Its own work takes half a minute, whatever the latency.
-            _ if many && client.python().is_some() => self.protocol == Protocol::Http1 && self.latency > 100,
             Protocol::Http1 => true,
             Protocol::Stream => client.is_ours() || client == Client::Reqwest,
-            // Through one connection of 100 streams it takes a hundred times the latency, which is known beforehand.
-            Protocol::Http2 | Protocol::Tls if many && self.latency > 100 => client.is_ours(),
-            // It says what 1,000 calls and HTTP/2 without TLS say.
-            Protocol::Tls if many => client.is_ours(),
             Protocol::Http2 | Protocol::Tls => client != Client::LangChainOld,
         }
     }
 
     /// How many processes of `client`, of which the table shows the medians: several where CPU time is compared closely.
     pub(crate) fn repeats(self, client: Client) -> usize {
-        match self.protocol {
-            Protocol::Http1 | Protocol::Stream if self.calls == 1_000 && client.python().is_none() => 3,
+        match (self.protocol, self.calls) {
+            _ if client.python().is_some() => 1,
+            (Protocol::Http1, 1_000) => REPEATS,
+            (Protocol::Http1, 10_000) | (Protocol::Stream, _) => 3,
             _ => 1,
         }
     }

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
-use crate::case::Case;
+use crate::case::{Case, REPEATS};
 use crate::clients::Client;
 use crate::measure::Figures;
 use crate::server::Server;
@@ -57,7 +57,7 @@ fn compare(words: &[&str]) {
             .collect();
         let mut runs = vec![Vec::new(); clients.len()];
         // In turns, so that what else the machine does meets all alike.
-        for turn in 0..3 {
+        for turn in 0..REPEATS {
             for (client, runs) in clients.iter().zip(&mut runs).filter(|(client, _)| turn < case.repeats(**client)) {
                 match run(*client, case) {
                     Ok(figures) => runs.push(figures),

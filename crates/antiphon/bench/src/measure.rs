@@ -15,13 +15,15 @@ const SERIAL: usize = 10;
 /// Warm rounds: up to this many, until this time has passed.
 const ROUNDS: usize = 5;
 const ROUNDS_TIME: Duration = Duration::from_millis(1_500);
+/// After a cold round that took longer there are no warm ones.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// Wall time over the server's latency.
+    /// Wall time over the server's latency; not a number if there was no such round.
     pub(crate) cold: f64,
     pub(crate) warm: f64,
-    /// Microseconds of CPU time for a warm call.
+    /// Microseconds of CPU time for a warm call, or for a cold one if there was no warm round.
     pub(crate) cpu: f64,
     /// Kilobytes of memory for a call in flight.
     pub(crate) memory: f64,
@@ -73,20 +75,24 @@ pub(crate) fn run(client: Client, case: Case, url: &str, certificate: &str) -> a
     runtime.block_on(async {
         let Case { calls, protocol, .. } = case;
         let caller = caller(client, protocol, url, certificate)?;
-        let before = memory("VmRSS:")?;
-        let (cold, cold_errors) = round(&caller, calls).await;
+        let (before, mut cpu_before) = (memory("VmRSS:")?, cpu());
+        let (cold, mut errors) = round(&caller, calls).await;
         let memory = memory("VmHWM:")? - before;
-        let (begun, cpu_before, mut walls, mut errors) = (Instant::now(), cpu(), Vec::new(), cold_errors);
-        while walls.is_empty() || (walls.len() < ROUNDS && begun.elapsed() < ROUNDS_TIME) {
-            let (wall, failed) = round(&caller, calls).await;
-            walls.push(wall);
-            errors += failed;
+        let (begun, mut walls) = (Instant::now(), Vec::new());
+        if cold < PATIENCE {
+            cpu_before = cpu();
+            while walls.is_empty() || (walls.len() < ROUNDS && begun.elapsed() < ROUNDS_TIME) {
+                let (wall, failed) = round(&caller, calls).await;
+                walls.push(wall);
+                errors += failed;
+            }
         }
         let cpu = cpu() - cpu_before;
-        let cpu = cpu.as_secs_f64() * 1e6 / (walls.len() * calls) as f64;
+        let cpu = cpu.as_secs_f64() * 1e6 / (walls.len().max(1) * calls) as f64;
         let sockets = sockets();
         walls.sort();
         let over = |wall: Duration| wall.as_secs_f64() / case.ideal().as_secs_f64();
+        let warm = walls.get(walls.len() / 2).map_or(f64::NAN, |wall| over(*wall));
         let mut serial = Duration::ZERO;
         if calls == SERIAL && protocol == Protocol::Http1 {
             let start = Instant::now();
@@ -95,7 +101,7 @@ pub(crate) fn run(client: Client, case: Case, url: &str, certificate: &str) -> a
             }
             serial = start.elapsed();
         }
-        let (cold, warm, serial) = (over(cold), over(walls[walls.len() / 2]), over(serial));
+        let (cold, serial) = (over(cold), over(serial));
         Ok(Figures { cold, warm, cpu, memory: memory / calls as f64, sockets, errors, serial })
     })
 }

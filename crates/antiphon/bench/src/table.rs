@@ -28,7 +28,13 @@ impl fmt::Display for Row {
         write!(f, "| {calls} | {latency} ms | {} | {} ", case.protocol.name(), client.name())?;
         match figures {
             Some(Figures { cold, warm, cpu, memory, sockets, errors, .. }) => {
-                write!(f, "| {cold:.2} | {warm:.2} | {cpu:.0} \u{b5}s | {memory:.1} kB | {sockets} | {errors} |")
+                write!(f, "| {cold:.2} | ")?;
+                if warm.is_nan() {
+                    f.write_str("not run")?
+                } else {
+                    write!(f, "{warm:.2}")?
+                }
+                write!(f, " | {cpu:.0} \u{b5}s | {memory:.1} kB | {sockets} | {errors} |")
             }
             None => f.write_str("| failed | | | | | |"),
         }
