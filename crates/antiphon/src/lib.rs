@@ -66,7 +66,8 @@
 //!
 //! Futures run on any executor and may be spawned. Blocking calls work everywhere; see [`blocking`]. All connections
 //! of the process are driven by one thread of this crate, so they may be used from several runtimes, one after another
-//! or at once; see [`connections`].
+//! or at once. A program that has one runtime all its life can have that drive them, which costs less:
+//! [`connections::drive_on`].
 //!
 //! # TLS
 //!
