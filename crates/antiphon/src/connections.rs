@@ -8,9 +8,10 @@
 //!   [`Options::max_sockets`] requests in flight; calls beyond that wait, first come, first served. Idle connections to
 //!   other servers are closed to make room.
 //! - **HTTP/2** (chosen by TLS, or with `http2_prior_knowledge`): a connection carries up to
-//!   [`Options::streams_per_connection`] requests. When all are full the next is opened, up to
-//!   [`Options::max_http2_connections`] for a server; calls beyond that wait, first come, first served. reqwest does not
-//!   tell how many the server allows. If it allows fewer, requests wait inside a connection.
+//!   [`Options::streams_per_connection`] requests, by default as many as the server allows. When all are full the next is
+//!   opened, up to [`Options::max_http2_connections`] for a server; calls beyond that wait, first come, first served.
+//!   reqwest does not tell how many requests a server allows, so that it is asked, on a connection of its own, when it
+//!   first gets several calls at once.
 //! - **Opening**: reqwest opens a connection only for a request. Over TLS and for HTTP/2 a connection begins with
 //!   `HEAD /`, without a key, of which any answer will do; so does each that `warm_up` opens.
 //! - **Proxies** are those of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, or of [`Options::proxy`]; servers
@@ -74,7 +75,8 @@ pub struct Options {
     pub(crate) keep_idle: Duration,
     pub(crate) max_sockets: Option<usize>,
     pub(crate) max_http2_connections: usize,
-    pub(crate) streams_per_connection: usize,
+    /// `None` if the server is to tell.
+    pub(crate) streams_per_connection: Option<usize>,
     pub(crate) proxy: Proxy,
     pub(crate) roots: Vec<CertificateDer<'static>>,
 }
@@ -101,7 +103,7 @@ impl Options {
             keep_idle: Duration::from_secs(90),
             max_sockets: None,
             max_http2_connections: 128,
-            streams_per_connection: 100,
+            streams_per_connection: None,
             proxy: Proxy::Environment,
             roots: Vec::new(),
         }
@@ -127,21 +129,23 @@ impl Options {
         self
     }
 
-    /// Has at most this many HTTP/2 connections to a server. Default: 128.
+    /// Has at most this many HTTP/2 connections to a server, and never more than an eighth of the file descriptors that
+    /// the process may open. Default: 128.
     pub fn max_http2_connections(mut self, connections: usize) -> Self {
         self.max_http2_connections = connections.max(1);
         self
     }
 
-    /// Has at most this many requests at once on an HTTP/2 connection. Default: 100, the least that servers are
-    /// recommended to allow (RFC 9113, section 6.5.2). Set it to what your server allows, if you know it.
+    /// Has at most this many requests at once on an HTTP/2 connection. Default: as many as the server says (RFC 9113,
+    /// section 6.5.2), at most 256; 100, the least that servers are recommended to allow, if it cannot be asked because
+    /// there may be a proxy.
     pub fn streams_per_connection(mut self, streams: usize) -> Self {
-        self.streams_per_connection = streams.max(1);
+        self.streams_per_connection = Some(streams.max(1));
         self
     }
 
-    /// Reaches all servers but those on this machine through this proxy, an `http://` or `https://` URL that may hold a
-    /// user and a password, whatever the environment says.
+    /// Reaches all servers but those on this machine through this proxy, an `http://`, `https://` or `socks5://` URL that
+    /// may hold a user and a password, whatever the environment says.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::Url(UrlText::new(url));
         self
@@ -178,10 +182,14 @@ pub fn configure(options: Options) {
 /// Has `runtime` drive the connections that are opened from now on, instead of this crate's own thread.
 ///
 /// For programs that have one runtime with threads of its own as long as they call models, such as that of
-/// `#[tokio::main]`: a call that is made on it then runs where it is awaited, and wakes no other thread, which spares a
-/// tenth of its CPU time and more. Tasks that block that runtime's threads hold up the connections with it, and time
-/// limits follow its clock. When it ends, its connections close and calls under way on other runtimes fail; those that
-/// follow are driven by this crate's own thread again.
+/// `#[tokio::main]`: a call that is made on it then runs where it is awaited, and wakes no other thread, which spares CPU
+/// time. What goes with it:
+///
+/// - Tasks that block that runtime's threads hold up the connections, and time limits follow its clock.
+/// - A call on it that was polled once and is then put aside keeps its place, and its time limits do not count.
+/// - When it ends, its connections close, and calls under way on other runtimes fail with
+///   [`ErrorKind::Connection`](crate::ErrorKind::Connection), which is retried. Those that follow are driven by this
+///   crate's own thread again.
 ///
 /// ```
 /// # let sim = antiphon_sim::for_example();
@@ -203,6 +211,10 @@ pub fn configure(options: Options) {
 ///
 /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a current-thread runtime, on which nothing moves
 /// while nobody blocks on it.
+///
+/// # Panics
+///
+/// Calls panic if the runtime was built without `enable_all`.
 pub fn drive_on(runtime: &Handle) -> Result<(), Error> {
     background::lend(runtime)
 }

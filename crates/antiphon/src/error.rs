@@ -183,7 +183,11 @@ impl Error {
     /// provider said otherwise (`x-should-retry`) or the credit is used up.
     pub fn is_retryable(&self) -> bool {
         match &self.inner.kind {
-            Kind::Connect { .. } | Kind::Timeout { .. } | Kind::Broken { .. } | Kind::Truncated { .. } => true,
+            Kind::Connect { .. }
+            | Kind::Timeout { .. }
+            | Kind::Broken { .. }
+            | Kind::Truncated { .. }
+            | Kind::RuntimeEnded => true,
             Kind::Api(api) => api.is_retryable(),
             Kind::Own { kind, .. } => {
                 matches!(kind, ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Server)
@@ -229,6 +233,11 @@ impl Error {
 
     pub(crate) fn interrupted() -> Self {
         Self::of(Kind::Interrupted)
+    }
+
+    /// A runtime that was lent to the connections.
+    pub(crate) fn runtime_ended() -> Self {
+        Self::of(Kind::RuntimeEnded)
     }
 
     pub(crate) fn no_runtime(source: impl Into<BoxError>) -> Self {

@@ -23,9 +23,6 @@ pub(crate) enum Json<'a> {
     Object(Vec<(Cow<'a, str>, Self)>),
 }
 
-/// So many fields an object of an answer has at most, as a rule.
-const USUAL_FIELDS: usize = 8;
-
 /// The one name in what `serde_json` makes of a number where a program has turned on its `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
 
@@ -149,7 +146,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let mut object = Vec::with_capacity(USUAL_FIELDS);
+        let mut object = Vec::new();
         while let Some((Name(name), value)) = fields.next_entry()? {
             object.push((name, value));
         }

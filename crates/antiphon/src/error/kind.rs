@@ -94,6 +94,8 @@ pub(crate) enum Kind {
     UnexpectedBody { status: u16, problem: String, request_id: Option<String> },
     #[error("blocking call was interrupted before its answer came")]
     Interrupted,
+    #[error("the runtime that drove the connection has ended")]
+    RuntimeEnded,
     #[error("cannot start a runtime ({reason})")]
     NoRuntime { reason: String },
     /// Of a model that is not of this crate.
@@ -106,7 +108,9 @@ impl Kind {
         match self {
             Self::InvalidSetting { .. } | Self::InvalidPrompt { .. } => ErrorKind::InvalidInput,
             Self::MissingKey { .. } => ErrorKind::MissingKey,
-            Self::Connect { .. } | Self::Broken { .. } | Self::Truncated { .. } => ErrorKind::Connection,
+            Self::Connect { .. } | Self::Broken { .. } | Self::Truncated { .. } | Self::RuntimeEnded => {
+                ErrorKind::Connection
+            }
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Api(api) => api.kind(),
             Self::UnexpectedBody { .. } => ErrorKind::UnexpectedResponse,

@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 tokio::task_local! {
-    static WATCHED: Arc<Waits>;
+    /// Whoever measures the call, the outermost first.
+    static WATCHED: Vec<Arc<Waits>>;
 }
 
 /// The waits of a call's requests. Time counts once, however many of them wait.
@@ -33,7 +34,9 @@ impl State {
 impl Waits {
     /// `call`, whose waits are noted here.
     pub(crate) fn watch<F: Future>(self: &Arc<Self>, call: F) -> impl Future<Output = F::Output> {
-        WATCHED.scope(Arc::clone(self), call)
+        let mut watched = WATCHED.try_with(Vec::clone).unwrap_or_default();
+        watched.push(Arc::clone(self));
+        WATCHED.scope(watched, call)
     }
 
     /// The time in which a request of the call waited.
@@ -54,12 +57,12 @@ impl Waits {
 }
 
 /// A request that waits, until it is dropped.
-pub(super) struct Wait(Option<Arc<Waits>>);
+pub(super) struct Wait(Vec<Arc<Waits>>);
 
 impl Wait {
     pub(super) fn begin() -> Self {
-        let watched = WATCHED.try_with(Arc::clone).ok();
-        if let Some(waits) = &watched {
+        let watched = WATCHED.try_with(Vec::clone).unwrap_or_default();
+        for waits in &watched {
             let mut state = waits.state();
             state.waiting += 1;
             state.since.get_or_insert_with(Instant::now);
@@ -70,15 +73,14 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        let Some(waits) = &self.0 else {
-            return;
-        };
-        let mut state = waits.state();
-        state.waiting -= 1;
-        if state.waiting == 0 {
-            state.ended = state.total();
-            state.since = None;
-            waits.over.notify_one();
+        for waits in &self.0 {
+            let mut state = waits.state();
+            state.waiting -= 1;
+            if state.waiting == 0 {
+                state.ended = state.total();
+                state.since = None;
+                waits.over.notify_one();
+            }
         }
     }
 }

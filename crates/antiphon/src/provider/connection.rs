@@ -24,8 +24,8 @@ const MAX_RETRIES: u32 = 2;
 /// <https://docs.anthropic.com/en/api/versioning>
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
-/// Headers whose last word is a key.
-const KEY_HEADERS: &[&str] = &["authorization", "api-key", "x-api-key", "x-goog-api-key"];
+/// What is in the names of headers whose last word is a key, such as `authorization` and `x-api-key`.
+const KEY_WORDS: [&str; 4] = ["auth", "cookie", "key", "token"];
 
 /// The part of a class's settings that every provider has.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Connection {
         for (name, value) in &self.headers {
             let parsed = HeaderName::try_from(name.as_str());
             let parsed = parsed.map_err(|_| Error::invalid_setting("header", "has a name that cannot be sent"))?;
-            if KEY_HEADERS.contains(&parsed.as_str()) {
+            if KEY_WORDS.iter().any(|word| parsed.as_str().contains(word)) {
                 let key = value.expose().rsplit(' ').next().unwrap_or_default();
                 endpoint.keys.push(Secret::new(key));
             }

@@ -104,7 +104,7 @@ impl Log {
     ) -> Vec<((usize, usize), Value)> {
         if !self.return_id {
             // Not on the caller's runtime, which may end before the log is written.
-            if let Ok(runtime) = background::handle() {
+            if let Ok(runtime) = background::own() {
                 runtime.spawn(async move { self.post_all(&entries, &kwargs, span).await });
             }
             return Vec::new();

@@ -90,8 +90,11 @@ impl Running {
                 let (Some(attempts), Some(admission)) = (&mut self.attempts, admission) else {
                     return Err(error);
                 };
-                attempts.again(error, admission).await?;
-                self.answer = Answer::open(&self.plan, Some(attempts)).await?;
+                let restart = async {
+                    attempts.again(error, admission).await?;
+                    Answer::open(&self.plan, Some(attempts)).await
+                };
+                self.answer = restart.instrument(self.span.clone()).await?;
                 Ok(StreamEvent::Restart)
             }
             Ok(StreamEvent::End(mut result)) => {

@@ -1,4 +1,4 @@
-//! The tokio runtime that drives all connections: this crate's own, or one that the program lends.
+//! The tokio runtime that drives connections: this crate's own, or one that the program lends.
 //!
 //! A connection is driven by a task on the runtime that opened it and dies with that runtime
 //! (<https://github.com/seanmonstar/reqwest/issues/1148>). Requests are built and answers read where the caller polls;
@@ -6,6 +6,7 @@
 //! never is.
 
 use std::future::ready;
+use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::{PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -62,8 +63,13 @@ pub(crate) fn lend(runtime: &Handle) -> Result<(), Error> {
         let problem = "must have threads of its own: connections stand still while nobody blocks on this one";
         return Err(Error::invalid_setting("runtime", problem));
     }
+    let mut lent = LENT.write().unwrap_or_else(PoisonError::into_inner);
+    if lent.as_ref().is_some_and(|lent| lent.id() == runtime.id()) {
+        return Ok(());
+    }
+    *lent = Some(runtime.clone());
+    drop(lent);
     let end = End(runtime.id());
-    *LENT.write().unwrap_or_else(PoisonError::into_inner) = Some(runtime.clone());
     // Dropped with the runtime, or at once if that has ended.
     runtime.spawn(async move {
         let _end = end;
@@ -106,7 +112,12 @@ impl<T> Future for Task<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_unpin(context).map(|result| result.unwrap_or_else(|_| Err(Error::interrupted())))
+        self.0.poll_unpin(context).map(|result| {
+            result.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => Err(Error::runtime_ended()),
+            })
+        })
     }
 }
 
@@ -116,10 +127,12 @@ impl<T> Drop for Task<T> {
     }
 }
 
-/// A sleep by this runtime's clock, which can be awaited anywhere.
+/// A sleep by the clock of the connections' runtime, which can be awaited anywhere: off a lent runtime it is by this
+/// crate's own, as nobody may wait by the clock of a runtime that has ended.
 pub(crate) fn sleep(duration: Duration) -> Result<Sleep, Error> {
-    let runtime = handle()?;
-    let _entered = runtime.enter();
+    let lent = LENT.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Handle::id);
+    let is_here = lent.is_some() && Handle::try_current().is_ok_and(|here| Some(here.id()) == lent);
+    let _entered = if is_here { None } else { Some(own()?.enter()) };
     Ok(tokio::time::sleep(duration))
 }
 

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::Response;
+use reqwest::{Client, Response};
+use tokio::task::unconstrained;
 use url::Url;
 
 use super::background::{self, until};
@@ -75,8 +76,9 @@ pub(super) fn post(
     // A place in line is taken here: tasks do not always begin in the order in which they were spawned.
     let host = Arc::clone(&request.host);
     let mut checkout = async move { host.checkout().await }.boxed();
-    let lease = match checkout.as_mut().now_or_never() {
-        Some(lease) => ready(lease).left_future(),
+    // However many calls are made in one poll.
+    let room = match unconstrained(checkout.as_mut()).now_or_never() {
+        Some(room) => ready(room).left_future(),
         None => checkout.right_future(),
     };
     let total = if framing.is_some() { limits.total_of_stream } else { limits.total };
@@ -89,7 +91,7 @@ pub(super) fn post(
         let begun = Instant::now();
         let mut clock = pin!(background::sleep(limit)?);
         let late = |limit, phase| Error::timeout(host.origin.authority(), limit, phase);
-        let head = until(clock.as_mut(), pin!(head(request, lease))).await;
+        let head = until(clock.as_mut(), pin!(head(request, room))).await;
         let mut body = head.unwrap_or_else(|| Err(late(limit, phase)))?;
         let (status, headers) = (body.response.status(), std::mem::take(body.response.headers_mut()));
         if status.is_success() && framing.is_some_and(|framing| is_stream(&headers, framing)) {
@@ -118,10 +120,16 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 
 /// Sends a request and waits for the head of the answer. reqwest itself sends a request again that an idle connection,
 /// closed by the server, did not take up, or that the server promises not to have begun.
-async fn head(request: Box<Request>, lease: impl Future<Output = Result<Lease, Error>>) -> Result<Body, Error> {
+async fn head(
+    request: Box<Request>,
+    room: impl Future<Output = Result<(Lease, Client), Error>>,
+) -> Result<Body, Error> {
     let host = Arc::clone(&request.host);
-    let lease = lease.await?;
-    let error = match send(*request, &lease).await {
+    let (lease, client) = room.await?;
+    let sending = send(*request, &client);
+    // reqwest's pool, idle connections included, lives as long as this.
+    drop(client);
+    let error = match sending.await {
         Ok(response) => return Ok(Body { response: Box::new(response), lease: Some(lease) }),
         Err(error) => error,
     };
@@ -136,17 +144,17 @@ async fn head(request: Box<Request>, lease: impl Future<Output = Result<Lease, E
 }
 
 /// What reqwest is to do. It is no `async fn`, as that would keep the request twice.
-fn send(request: Request, lease: &Lease) -> impl Future<Output = reqwest::Result<Response>> + use<> {
+fn send(request: Request, client: &Client) -> impl Future<Output = reqwest::Result<Response>> + use<> {
     let Request { url, mut headers, body, .. } = request;
     headers.insert(CONTENT_TYPE, JSON);
-    match lease.client().post(url).body(body).build() {
+    match client.post(url).body(body).build() {
         Ok(mut request) => {
             // What reqwest makes of the URL's user counts unless there is a key.
             let of_url = std::mem::replace(request.headers_mut(), headers);
             for (name, value) in &of_url {
                 request.headers_mut().entry(name).or_insert_with(|| value.clone());
             }
-            lease.client().execute(request).left_future()
+            client.execute(request).left_future()
         }
         Err(error) => ready(Err(error)).right_future(),
     }

@@ -3,6 +3,8 @@
 mod client;
 mod host;
 mod lease;
+mod state;
+mod streams;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +34,8 @@ struct Pool {
     /// HTTP/1.1 connections that may be open, idle ones included.
     open: AtomicUsize,
     max_sockets: usize,
+    /// HTTP/2 connections to a server, whatever the options say.
+    max_shards: usize,
 }
 
 /// Whom a connection reaches, and how.
@@ -68,7 +72,9 @@ impl Origin {
 
 impl Pool {
     fn new() -> Self {
-        let max_sockets = connections::options().max_sockets.unwrap_or_else(default_max_sockets);
+        let descriptors = descriptors();
+        // Three quarters, and some for HTTP/2.
+        let max_sockets = connections::options().max_sockets.unwrap_or((descriptors / 4 * 3).clamp(16, 60_000));
         if let Ok(runtime) = background::own() {
             runtime.spawn(async {
                 loop {
@@ -83,6 +89,7 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             max_sockets,
+            max_shards: (descriptors / 8).max(1),
         }
     }
 
@@ -113,23 +120,23 @@ impl Pool {
             // Whoever holds one is about to use it.
             let stays = Arc::strong_count(host) > 1 || !host.is_unused(before);
             if !stays {
-                self.open.fetch_sub(host.close_idle_http1(), Ordering::Relaxed);
+                self.open.fetch_sub(host.close_idle_http1(true), Ordering::Relaxed);
             }
             stays
         });
     }
 
-    /// Closes idle connections to other servers, of the one that was used longest ago first, until no more than the limit
-    /// may be open.
+    /// Closes idle connections to other servers until no more than the limit may be open: of quiet servers before those
+    /// that have requests in flight, and of the one that was used longest ago first.
     fn make_room(&self, wanted_by: &Arc<Host>) {
         let mut others = self.all_hosts();
         others.retain(|host| !Arc::ptr_eq(host, wanted_by));
-        others.sort_by_key(|host| host.last_used());
-        for host in others {
+        others.sort_by_cached_key(|host| host.last_used());
+        for (if_quiet, host) in [true, false].into_iter().flat_map(|it| others.iter().map(move |host| (it, host))) {
             if self.open.load(Ordering::Relaxed) <= self.max_sockets {
                 return;
             }
-            self.open.fetch_sub(host.close_idle_http1(), Ordering::Relaxed);
+            self.open.fetch_sub(host.close_idle_http1(if_quiet), Ordering::Relaxed);
         }
     }
 }
@@ -156,6 +163,20 @@ fn count_another(host: &Arc<Host>) {
     if POOL.open.fetch_add(1, Ordering::Relaxed) >= POOL.max_sockets {
         POOL.make_room(host);
     }
+}
+
+fn max_sockets() -> usize {
+    POOL.max_sockets
+}
+
+/// The most HTTP/2 connections to a server.
+fn max_shards() -> usize {
+    connections::options().max_http2_connections.min(POOL.max_shards)
+}
+
+/// Whether a call waits for a socket.
+fn is_wanted() -> bool {
+    POOL.waiting.load(Ordering::Relaxed) > 0
 }
 
 /// Counts a call while it waits.
@@ -187,12 +208,11 @@ pub(crate) fn stats() -> Stats {
     stats
 }
 
-/// Three quarters of the file descriptors that the process may open.
-fn default_max_sockets() -> usize {
+/// How many file descriptors the process may open.
+fn descriptors() -> usize {
     #[cfg(unix)]
     let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     #[cfg(not(unix))]
     let descriptors = Some(8_192);
-    let descriptors = descriptors.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(usize::MAX));
-    (descriptors / 4 * 3).clamp(16, 60_000)
+    descriptors.map_or(usize::MAX, |it| usize::try_from(it).unwrap_or(usize::MAX))
 }

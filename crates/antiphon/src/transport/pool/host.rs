@@ -1,6 +1,5 @@
 //! One server's connections: who gets which, and when another is opened.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,8 +9,9 @@ use tokio::sync::oneshot;
 
 use super::client::{self, Purpose};
 use super::lease::{Grant, Lease};
-use super::{Origin, count_another, permit};
-use crate::connections::{self, Options, Stats};
+use super::state::{Protocol, Shard, State, Streams};
+use super::{Origin, count_another, is_wanted, max_sockets, permit, streams};
+use crate::connections::{self, Stats};
 use crate::error::{Error, Phase};
 use crate::transport::background;
 use crate::transport::exchange::connect_error;
@@ -22,132 +22,53 @@ pub(in crate::transport) struct Host {
     state: Mutex<State>,
 }
 
-struct State {
-    /// `None` until the first connection over TLS.
-    protocol: Option<Protocol>,
-    http1: Http1,
-    shards: Vec<Shard>,
-    /// Connections that are being opened.
-    opening: usize,
-    /// Calls, in the order of arrival.
-    waiters: VecDeque<oneshot::Sender<Turn>>,
-    next_id: u64,
-    last_used: Instant,
-}
-
-/// The connections for HTTP/1.1, which reqwest keeps.
-#[derive(Default)]
-struct Http1 {
-    /// For all requests, and the options it was made of.
-    client: Option<(Arc<Options>, Client)>,
-    in_flight: usize,
-    /// The most that were in flight since there were no connections: so many may be open.
-    open: usize,
-}
-
-/// What a waiter is told: a place on a shard, that the server speaks HTTP/1.1, or that there is no connection.
-type Turn = Result<Option<Lease>, Error>;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Http1,
-    Http2,
-}
-
-/// An HTTP/2 connection: reqwest keeps one for a server and client.
-struct Shard {
-    id: u64,
-    client: Client,
-    in_flight: usize,
-    idle_since: Instant,
-}
-
-impl State {
-    /// A connection with room.
-    fn take(&mut self) -> Option<(Client, Grant)> {
-        let streams = connections::options().streams_per_connection;
-        let shard = self.shards.iter_mut().find(|shard| shard.in_flight < streams)?;
-        shard.in_flight += 1;
-        Some((shard.client.clone(), Grant::Http2(shard.id)))
-    }
-
-    /// Whether another connection would help somebody.
-    fn needs_another(&self) -> bool {
-        match self.protocol {
-            // Until the first has told which protocol it is, a second may be one too many.
-            None => self.opening == 0 && !self.waiters.is_empty(),
-            Some(Protocol::Http1) => false,
-            Some(Protocol::Http2) => {
-                let options = connections::options();
-                self.opening.saturating_mul(options.streams_per_connection) < self.waiters.len()
-                    && self.shards.len() + self.opening < options.max_http2_connections
-            }
-        }
-    }
-
-    /// Drops calls that were given up.
-    fn forget_the_gone(&mut self) {
-        self.waiters.retain(|waiter| !waiter.is_closed());
-    }
-}
-
 impl Host {
     pub(super) fn new(origin: Origin) -> Self {
-        let protocol = match (origin.is_http2_known, origin.is_tls) {
-            // TLS asks.
-            (_, true) => None,
-            (true, false) => Some(Protocol::Http2),
-            (false, false) => Some(Protocol::Http1),
-        };
-        let state = State {
-            protocol,
-            http1: Http1::default(),
-            shards: Vec::new(),
-            opening: 0,
-            waiters: VecDeque::new(),
-            next_id: 0,
-            last_used: Instant::now(),
-        };
-        Self { origin, state: Mutex::new(state) }
+        let state = Mutex::new(State::new(&origin));
+        Self { origin, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection with room for one request. Waits as long as it takes; callers have a limit.
-    pub(in crate::transport) async fn checkout(self: &Arc<Self>) -> Result<Lease, Error> {
+    /// Room for one request, and what it is sent by: reqwest's pool, idle connections included, lives as long as any of
+    /// its clients. Waits as long as it takes; callers have a limit.
+    pub(in crate::transport) async fn checkout(self: &Arc<Self>) -> Result<(Lease, Client), Error> {
         loop {
-            if self.state().protocol == Some(Protocol::Http1) {
-                return self.checkout_http1().await;
-            }
             let turn = {
                 let mut state = self.state();
-                // Those who wait come first.
-                if state.waiters.is_empty()
+                if state.protocol == Some(Protocol::Http1) {
+                    None
+                } else if state.waiters.is_empty()
                     && let Some((client, grant)) = state.take()
                 {
-                    return Ok(Lease::new(Arc::clone(self), client, grant));
+                    // Those who wait come first.
+                    return Ok((Lease::new(Arc::clone(self), grant), client));
+                } else {
+                    let (waiter, turn) = oneshot::channel();
+                    state.waiters.push_back(waiter);
+                    Some(turn)
                 }
-                let (waiter, turn) = oneshot::channel();
-                state.waiters.push_back(waiter);
-                turn
+            };
+            let Some(turn) = turn else {
+                return self.checkout_http1().await;
             };
             // There may be room all the same, if those before have gone.
             self.serve();
             self.open_as_needed()?;
             // Nobody drops a waiter without a word.
-            if let Some(lease) = turn.await.unwrap_or_else(|_| Err(Error::interrupted()))? {
-                return Ok(lease);
+            if let Some(room) = turn.await.unwrap_or_else(|_| Err(Error::runtime_ended()))? {
+                return Ok(room);
             }
         }
     }
 
     /// reqwest finds or opens the connection when the request is sent.
-    async fn checkout_http1(self: &Arc<Self>) -> Result<Lease, Error> {
-        let permit = permit().await.ok_or_else(Error::interrupted)?;
+    async fn checkout_http1(self: &Arc<Self>) -> Result<(Lease, Client), Error> {
+        let permit = permit().await.ok_or_else(Error::runtime_ended)?;
         let options = connections::options();
-        let (lease, is_another) = {
+        let (lease, client, is_another) = {
             let mut state = self.state();
             state.last_used = Instant::now();
             let http1 = &mut state.http1;
@@ -163,20 +84,25 @@ impl Host {
             http1.in_flight += 1;
             let is_another = http1.in_flight > http1.open;
             http1.open += usize::from(is_another);
-            (Lease::new(Arc::clone(self), client, Grant::Http1(permit)), is_another)
+            (Lease::new(Arc::clone(self), Grant::Http1(permit)), client, is_another)
         };
         if is_another {
             count_another(self);
         }
-        Ok(lease)
+        Ok((lease, client))
     }
 
-    /// Closes the HTTP/1.1 connections that are idle, and says how many there may have been.
-    pub(super) fn close_idle_http1(&self) -> usize {
+    /// Closes the HTTP/1.1 connections that are idle, and says how many there may have been. Those of requests that are
+    /// being sent close when they are free, and until then keep the idle ones open; with `if_quiet` nothing is done while
+    /// there are any.
+    pub(super) fn close_idle_http1(&self, if_quiet: bool) -> usize {
         let http1 = &mut self.state().http1;
+        if if_quiet && http1.in_flight > 0 {
+            return 0;
+        }
         let idle = http1.open - http1.in_flight;
         if idle > 0 {
-            // reqwest's pool goes with it. Those in use close when they are free.
+            // reqwest's pool goes with it.
             http1.client = None;
             http1.open = http1.in_flight;
         }
@@ -190,17 +116,19 @@ impl Host {
         if self.state().protocol != Some(Protocol::Http1) {
             return Ok(());
         }
-        // All at once, so that no one takes another's.
         drop(first);
-        let leases = futures::future::join_all((0..connections).map(|_| self.checkout())).await;
-        let leases = leases.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let greetings = leases.into_iter().map(|lease| self.greet_by(lease));
-        futures::future::join_all(greetings).await.into_iter().collect()
-    }
-
-    async fn greet_by(self: &Arc<Self>, lease: Lease) -> Result<(), Error> {
-        let host = Arc::clone(self);
-        background::run(async move { host.greet(lease.client()).await.map(drop) }).await
+        // Each gives its room back, so that many of them can wait for few.
+        let greetings = (0..connections.min(max_sockets())).map(async |_| {
+            let (lease, client) = self.checkout().await?;
+            let host = Arc::clone(self);
+            background::run(async move {
+                let greeting = host.greet(&client).await.map(drop);
+                drop(lease);
+                greeting
+            })
+            .await
+        });
+        futures::future::try_join_all(greetings).await.map(drop)
     }
 
     /// reqwest opens a connection only for a request: one without a key and without a body, of which any answer will
@@ -221,7 +149,7 @@ impl Host {
     /// Hands connections with room to those who wait, first come, first served.
     fn serve(self: &Arc<Self>) {
         loop {
-            let (waiter, lease) = {
+            let (waiter, room) = {
                 let mut state = self.state();
                 while state.waiters.front().is_some_and(oneshot::Sender::is_closed) {
                     state.waiters.pop_front();
@@ -232,66 +160,36 @@ impl Host {
                 let Some((client, grant)) = state.take() else {
                     return;
                 };
-                (state.waiters.pop_front(), Lease::new(Arc::clone(self), client, grant))
+                (state.waiters.pop_front(), (Lease::new(Arc::clone(self), grant), client))
             };
             // A lease that does not arrive comes back by being dropped, which takes the lock that is free by now.
-            let _ = waiter.map(|waiter| waiter.send(Ok(Some(lease))));
+            let _ = waiter.map(|waiter| waiter.send(Ok(Some(room))));
         }
     }
 
     fn open_as_needed(self: &Arc<Self>) -> Result<(), Error> {
         let runtime = background::handle()?;
-        loop {
-            {
-                let mut state = self.state();
-                if !state.needs_another() {
-                    return Ok(());
-                }
-                state.opening += 1;
-            }
-            runtime.spawn(Arc::clone(self).open());
+        if self.state().ask_for_streams() {
+            let asking = Asking(Arc::clone(self));
+            runtime.spawn(async move {
+                let streams = streams::ask(&asking.0.origin).await;
+                asking.0.state().streams = Streams::Known(streams);
+                asking.0.serve();
+                // It has the runtime that it asks for, or nobody waits any more.
+                let _ = asking.0.open_as_needed();
+            });
         }
-    }
-
-    /// Opens one connection for whoever waits.
-    async fn open(self: Arc<Self>) {
-        let opened = match client::build(&self.origin, Purpose::Shard, &connections::options()) {
-            Ok(client) => self.greet(&client).await.map(|version| (client, version)),
-            Err(error) => Err(error),
-        };
-        match opened {
-            Ok((client, Version::HTTP_2)) => {
-                let mut state = self.state();
-                state.opening -= 1;
-                state.protocol = Some(Protocol::Http2);
-                state.next_id += 1;
-                let id = state.next_id;
-                state.shards.push(Shard { id, client, in_flight: 0, idle_since: Instant::now() });
-            }
-            Ok(_) => {
-                let waiters: Vec<_> = {
-                    let mut state = self.state();
-                    state.opening -= 1;
-                    state.protocol = Some(Protocol::Http1);
-                    state.shards.clear();
-                    state.waiters.drain(..).collect()
-                };
-                for waiter in waiters {
-                    let _ = waiter.send(Ok(None));
-                }
-            }
-            Err(error) => self.fail(&error),
+        while self.state().open_another() {
+            let opening = Opening { host: Arc::clone(self), error: Some(Error::runtime_ended()) };
+            runtime.spawn(async move { opening.run().await });
         }
-        self.serve();
-        // It cannot fail: this runs on the runtime that it asks for.
-        let _ = self.open_as_needed();
+        Ok(())
     }
 
     /// Tells those for whom there is no other hope.
     fn fail(&self, error: &Error) {
         let failed: Vec<_> = {
             let mut state = self.state();
-            state.opening -= 1;
             state.forget_the_gone();
             if state.opening > 0 || !state.shards.is_empty() { Vec::new() } else { state.waiters.drain(..).collect() }
         };
@@ -313,12 +211,12 @@ impl Host {
         self.serve();
     }
 
-    /// An HTTP/1.1 connection has nothing to do. Yields whether it is the only one.
+    /// An HTTP/1.1 connection has nothing to do. Yields whether somebody waits for it, or the next call would.
     pub(super) fn put_back_http1(&self) -> bool {
         let mut state = self.state();
         state.last_used = Instant::now();
         state.http1.in_flight -= 1;
-        state.http1.open == state.http1.in_flight + 1
+        state.http1.open == state.http1.in_flight + 1 || is_wanted()
     }
 
     pub(super) fn last_used(&self) -> Instant {
@@ -355,5 +253,72 @@ impl Host {
         stats.http2 += state.shards.len();
         stats.http2_streams += state.shards.iter().map(|shard| shard.in_flight).sum::<usize>();
         stats.waiting += state.waiters.iter().filter(|waiter| !waiter.is_closed()).count();
+    }
+}
+
+/// A question how many requests a connection takes. If its runtime ends before the answer, the next asks.
+struct Asking(Arc<Host>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if state.streams == Streams::Asked {
+            state.streams = Streams::Unknown;
+        }
+    }
+}
+
+/// A connection that is being opened, for whoever waits. It counts until it is dropped.
+struct Opening {
+    host: Arc<Host>,
+    /// Why there is none: unless somebody says more, because the runtime ended.
+    error: Option<Error>,
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.host.state().opening -= 1;
+        if let Some(error) = &self.error {
+            self.host.fail(error);
+        }
+    }
+}
+
+impl Opening {
+    async fn run(mut self) {
+        let host = Arc::clone(&self.host);
+        let opened = match client::build(&host.origin, Purpose::Shard, &connections::options()) {
+            Ok(client) => host.greet(&client).await.map(|version| (client, version)),
+            Err(error) => Err(error),
+        };
+        let waiters: Vec<_> = match opened {
+            Ok((client, Version::HTTP_2)) => {
+                let mut state = host.state();
+                state.protocol = Some(Protocol::Http2);
+                state.next_id += 1;
+                let id = state.next_id;
+                state.shards.push(Shard { id, client, in_flight: 0, idle_since: Instant::now() });
+                Vec::new()
+            }
+            Ok(_) => {
+                let mut state = host.state();
+                state.protocol = Some(Protocol::Http1);
+                state.shards.clear();
+                state.waiters.drain(..).collect()
+            }
+            Err(error) => {
+                // The next is opened when a call comes: a server that refuses is not asked without a pause.
+                self.error = Some(error);
+                return;
+            }
+        };
+        for waiter in waiters {
+            let _ = waiter.send(Ok(None));
+        }
+        self.error = None;
+        drop(self);
+        host.serve();
+        // It has the runtime that it asks for, or nobody waits any more.
+        let _ = host.open_as_needed();
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use reqwest::Client;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::host::Host;
@@ -18,18 +17,12 @@ pub(super) enum Grant {
 /// Room for one request, given back when dropped.
 pub(in crate::transport) struct Lease {
     host: Arc<Host>,
-    client: Client,
     grant: Option<Grant>,
 }
 
 impl Lease {
-    pub(super) fn new(host: Arc<Host>, client: Client, grant: Grant) -> Self {
-        Self { host, client, grant: Some(grant) }
-    }
-
-    /// What the request is sent by.
-    pub(in crate::transport) fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn new(host: Arc<Host>, grant: Grant) -> Self {
+        Self { host, grant: Some(grant) }
     }
 
     /// Gives the room back, awaited on the runtime of the connections.
@@ -49,8 +42,8 @@ impl Lease {
     }
 }
 
-/// Gives the permit of the only idle connection back when that is back in reqwest's pool, so that the next request need
-/// not open another. A task of the connections' runtime puts it there, which has its turn first.
+/// Gives a permit back when the connection is likely to be back in reqwest's pool, so that the next request need not open
+/// another. A task puts it there, which has its turn first if this thread runs it.
 async fn give_back(permit: OwnedSemaphorePermit) {
     tokio::task::yield_now().await;
     drop(permit);
