@@ -280,10 +280,12 @@ fn idle_connections_make_room_for_another_server() {
     connections::configure(Options::new().max_sockets(11));
     tokio_runtime().block_on(async {
         let [first, second] = [sim(NEVER, 100).await, sim(NEVER, 100).await];
-        let idle = [sim(Latency::None, 100).await, sim(Latency::None, 100).await];
+        // Four calls at once need four connections.
+        let latency = Latency::Constant(Duration::from_millis(50));
+        let idle = [sim(latency, 100).await, sim(latency, 100).await];
         for sim in &idle {
             let _ = join_all((0..4).map(|_| http1(sim).agenerate(["a"]))).await;
-            sim.wait_until(|activity| activity.in_flight == 0 && activity.open_connections > 0).await;
+            sim.wait_until(|activity| activity.in_flight == 0 && activity.open_connections == 4).await;
         }
         // Those of a quiet server go first; one that is read from keeps no idle ones open.
         idle[0].inject(Fault::StallAfter(300));
