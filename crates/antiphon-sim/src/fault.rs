@@ -34,8 +34,8 @@ pub enum Fault {
     StallAfter(usize),
     /// The body comes in pieces of this many bytes, each sent alone. 1 splits events at every byte.
     Pieces(usize),
-    /// The header promises this many bytes more than the body has (fewer, if negative), then the connection closes.
-    /// Over HTTP/1.1.
+    /// The header promises this many bytes more than the body has, and then the connection closes; or fewer, if negative,
+    /// and no more than those come. Over HTTP/1.1.
     WrongLength(i64),
     /// This event, as it stands, in place of the event with this number, counted from 0; those behind it are left out.
     Event {

@@ -1,5 +1,9 @@
 //! The rate limits that answers report.
 //!
+//! Anthropic's `anthropic-ratelimit-tokens-*` are those of the most restrictive limit in effect, so that those of input and
+//! of output tokens need not be read. Azure says what remains and neither of how much nor until when: nothing follows from
+//! that, and it is not read; a 429 tells.
+//!
 //! References: <https://platform.openai.com/docs/guides/rate-limits>, <https://docs.anthropic.com/en/api/rate-limits>,
 //! <https://console.groq.com/docs/rate-limits>
 
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn both_families() {
+    fn each_family() {
         let now = timestamp("2026-01-01T00:00:00Z").unwrap();
         let openai = headers(&[
             ("x-ratelimit-limit-requests", "60"),
@@ -164,6 +168,8 @@ mod tests {
         ]);
         let expected = Reported { limit: 1_000.0, remaining: 0.0, reset: Duration::from_mins(1) };
         assert_eq!(tokens(&anthropic, now), Some(expected));
+        let azure = headers(&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-remaining-tokens", "0")]);
+        assert_eq!((requests(&azure, now), tokens(&azure, now)), (None, None));
         assert_eq!(requests(&HeaderMap::new(), now), None);
     }
 }

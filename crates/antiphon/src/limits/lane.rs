@@ -352,5 +352,8 @@ impl fmt::Debug for Admission {
 }
 
 #[cfg(test)]
+#[path = "lane_days.rs"]
+mod days;
+#[cfg(test)]
 #[path = "lane_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Simulated days under tokio's paused clock.
+//! Who goes when, under tokio's paused clock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,169 +9,17 @@ use super::*;
 use crate::error::ApiError;
 use crate::retry::{Attempts, RetryPolicy};
 
-const DAY: Duration = Duration::from_hours(24);
-/// A day less what the last, incomplete minutes may lack.
-const NEARLY_A_DAY: Duration = Duration::from_mins(24 * 60 - 15);
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
-fn lane(requests: Option<u32>, tokens: Option<u32>) -> Arc<Lane> {
+pub(super) fn lane(requests: Option<u32>, tokens: Option<u32>) -> Arc<Lane> {
     let lane = Arc::<Lane>::default();
     lane.set(SetLimits { requests_per_minute: requests, tokens_per_minute: tokens });
     lane
 }
 
 /// A 429.
-fn limited(retry_after: Option<Duration>) -> Error {
+pub(super) fn limited(retry_after: Option<Duration>) -> Error {
     Error::api(ApiError { status: 429, retry_after, ..ApiError::default() })
-}
-
-/// Checks that no minute has more than `limit`, and that at most a twentieth of what the limit allows is unused.
-fn check_use(spent: &[(Instant, u64)], limit: u64) {
-    let (first, last) = (spent.first().unwrap().0, spent.last().unwrap().0);
-    let (mut start, mut sum) = (0, 0);
-    for (time, amount) in spent {
-        sum += amount;
-        while *time - spent[start].0 >= Duration::from_mins(1) {
-            sum -= spent[start].1;
-            start += 1;
-        }
-        assert!(sum <= limit, "{sum} in a minute");
-    }
-    let minutes = (last - first).as_secs_f64() / 60.0;
-    let total: u64 = spent.iter().map(|(_, amount)| amount).sum();
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let share = total as f64 / (limit as f64 * minutes);
-    assert!(share > 0.95, "{share}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_day_of_requests() {
-    let lane = lane(Some(20), None);
-    let calls = 20 * 60 * 24;
-    let admitted = Arc::new(Mutex::new(Vec::new()));
-    let mut running = JoinSet::new();
-    for number in 0..calls {
-        let (ticket, admitted) = (lane.ticket(), Arc::clone(&admitted));
-        running.spawn(async move {
-            let admission = ticket.admission(0, PATIENCE).await.unwrap();
-            admitted.lock().unwrap().push((Instant::now(), number));
-            tokio::time::sleep(Duration::from_secs(number % 7)).await;
-            admission.settle(0);
-        });
-    }
-    running.join_all().await;
-    let admitted = admitted.lock().unwrap();
-    let order: Vec<_> = admitted.iter().map(|(_, number)| *number).collect();
-    assert_eq!(order, (0..calls).collect::<Vec<_>>());
-    let spent: Vec<_> = admitted.iter().map(|(time, _)| (*time, 1)).collect();
-    check_use(&spent, 20);
-    assert!(spent.last().unwrap().0 - spent[0].0 > NEARLY_A_DAY);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_day_of_tokens() {
-    let lane = lane(None, Some(30_000));
-    let spent = Arc::new(Mutex::new(Vec::new()));
-    let mut running = JoinSet::new();
-    // Estimates are three times what is used.
-    for number in 0..123_000_u64 {
-        let (ticket, spent) = (lane.ticket(), Arc::clone(&spent));
-        running.spawn(async move {
-            let used = 100 + number % 500;
-            let admission = ticket.admission(used * 3, PATIENCE).await.unwrap();
-            spent.lock().unwrap().push((Instant::now(), used));
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            admission.settle(used);
-        });
-    }
-    running.join_all().await;
-    let spent = spent.lock().unwrap();
-    assert_eq!(spent.len(), 123_000);
-    check_use(&spent, 30_000);
-    assert!(spent.last().unwrap().0 - spent[0].0 > NEARLY_A_DAY);
-}
-
-/// A provider that keeps a bucket, reports it, and refuses what does not fit.
-struct Provider {
-    bucket: Mutex<(f64, Instant)>,
-    per_second: f64,
-    limit: f64,
-    refused: AtomicUsize,
-    taken: AtomicUsize,
-}
-
-impl Provider {
-    fn new(limit: f64) -> Arc<Self> {
-        let bucket = Mutex::new((limit, Instant::now()));
-        Arc::new(Self {
-            bucket,
-            per_second: limit / 60.0,
-            limit,
-            refused: AtomicUsize::new(0),
-            taken: AtomicUsize::new(0),
-        })
-    }
-
-    /// The headers of its answer; `false` is a 429.
-    fn ask(&self) -> (bool, HeaderMap) {
-        let mut bucket = self.bucket.lock().unwrap();
-        let now = Instant::now();
-        bucket.0 = (bucket.0 + (now - bucket.1).as_secs_f64() * self.per_second).min(self.limit);
-        bucket.1 = now;
-        let is_taken = bucket.0 >= 1.0;
-        if is_taken {
-            bucket.0 -= 1.0;
-            self.taken.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        let reset = (self.limit - bucket.0) / self.per_second;
-        let headers = [
-            ("x-ratelimit-limit-requests", self.limit.to_string()),
-            ("x-ratelimit-remaining-requests", bucket.0.floor().to_string()),
-            ("x-ratelimit-reset-requests", format!("{}ms", (reset * 1_000.0).ceil())),
-        ];
-        let headers = headers
-            .into_iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::try_from(value).unwrap()));
-        (is_taken, headers.collect())
-    }
-}
-
-/// Fifty callers who ask without end, through a lane that knows no limit but what it is told.
-async fn ask_for(time: Duration, provider: Arc<Provider>) {
-    let lane = Arc::<Lane>::default();
-    let end = Instant::now() + time;
-    let mut callers = JoinSet::new();
-    for caller in 0..50_u64 {
-        let (lane, provider) = (Arc::clone(&lane), Arc::clone(&provider));
-        callers.spawn(async move {
-            while Instant::now() < end {
-                let ticket = lane.ticket();
-                loop {
-                    let admission = ticket.admission(0, PATIENCE).await.unwrap();
-                    let (is_taken, headers) = provider.ask();
-                    tokio::time::sleep(Duration::from_millis(500 + caller * 37)).await;
-                    lane.observe(&headers);
-                    if is_taken {
-                        admission.succeed();
-                        break;
-                    }
-                    lane.pause(Duration::from_secs(1), &limited(None));
-                }
-            }
-        });
-    }
-    callers.join_all().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_day_of_reported_limits() {
-    let provider = Provider::new(120.0);
-    ask_for(DAY, Arc::clone(&provider)).await;
-    let (taken, refused) = (provider.taken.load(Ordering::Relaxed), provider.refused.load(Ordering::Relaxed));
-    assert!(taken > 120 * 60 * 24 * 95 / 100, "{taken}");
-    assert!(refused * 1_000 < taken, "{refused} of {taken}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,49 +63,6 @@ async fn those_from_before_a_pause_hold_up_nobody() {
     assert!(tokio::time::timeout(Duration::from_mins(1), ticket.admission(0, PATIENCE)).await.is_err());
     next.succeed();
     ticket.admission(0, PATIENCE).await.unwrap();
-}
-
-/// Every tenth request fails, some of them with a 429; retries count against the limit like any other request.
-#[tokio::test(start_paused = true)]
-async fn a_day_of_retries() {
-    const LIMIT: u32 = 20;
-    let lane = lane(Some(LIMIT), None);
-    let calls = u64::from(LIMIT) * 60 * 24 * 9 / 10;
-    let policy = RetryPolicy { max_retries: 9, longest_retry_after: PATIENCE, random: || 0.5 };
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let answered = Arc::new(Mutex::new(Vec::new()));
-    let mut running = JoinSet::new();
-    for number in 0..calls {
-        let (lane, requests, answered) = (Arc::clone(&lane), Arc::clone(&requests), Arc::clone(&answered));
-        running.spawn(async move {
-            let attempt = || {
-                let count = {
-                    let mut requests = requests.lock().unwrap();
-                    requests.push((Instant::now(), 1));
-                    requests.len()
-                };
-                async move {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
-                    let status = if count % 50 == 0 { 429 } else { 503 };
-                    let retry_after = (status == 429).then_some(Duration::from_millis(500));
-                    let error = ApiError { status, retry_after, ..ApiError::default() };
-                    if count % 10 == 0 { Err(Error::api(error)) } else { Ok(()) }
-                }
-            };
-            Attempts::new(policy, lane).run(0, attempt).await.unwrap();
-            answered.lock().unwrap().push(number);
-        });
-        // They come in this order.
-        tokio::task::yield_now().await;
-    }
-    running.join_all().await;
-    let requests = requests.lock().unwrap();
-    check_use(&requests, u64::from(LIMIT));
-    assert!(requests.last().unwrap().0 - requests[0].0 > NEARLY_A_DAY);
-    // In order, but for those that had to ask again.
-    let answered = answered.lock().unwrap();
-    let late = answered.iter().enumerate().filter(|(place, number)| (*place as u64).abs_diff(**number) > 20).count();
-    assert_eq!((answered.len() as u64, late), (calls, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use antiphon::{Anthropic, ErrorKind, Message, Prompt};
-use serde_json::json;
+use antiphon::{Anthropic, ErrorKind, FinishReason, Message, Prompt, StreamEvent, TokenUsage};
+use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
+use crate::streams::{events, text};
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(server: &Server) -> Anthropic {
@@ -105,5 +106,75 @@ async fn options_that_a_model_refuses_are_dropped() {
         let info = &result.generations[0][0].generation_info;
         assert_eq!(info["dropped_params"], json!(["temperature"]));
         assert_eq!(server.requests().len(), requests);
+    }
+}
+
+/// Two texts around a tool's input, and what nobody has heard of; nothing says how many tokens it took.
+#[tokio::test]
+async fn unheard_of_values_fail_no_call() {
+    let delta = |index: u32, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
+    let start =
+        |index: u32, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let stop = |index: u32| json!({"type": "content_block_stop", "index": index});
+    for (reason, meaning) in [
+        (json!("paused_for_tea"), Some(FinishReason::Other)),
+        (json!("model_context_window_exceeded"), Some(FinishReason::Length)),
+        (json!(7), None),
+        (json!(null), None),
+    ] {
+        let streamed = [
+            json!({"type": "ping"}),
+            json!({"type": "message_start", "message": {"model": "m2", "content": []}}),
+            start(0, json!({"type": "text", "text": ""})),
+            json!({"type": "ping"}),
+            delta(0, json!({"type": "text_delta", "text": "Let me"})),
+            delta(0, json!({"type": "glitter_delta", "text": "(glitter)", "thinking": "(hm)"})),
+            delta(0, json!({"type": "text_delta", "text": 7})),
+            delta(0, json!({"text": "(no type)"})),
+            stop(0),
+            start(1, json!({"type": "tool_use", "id": "t", "name": "f", "input": {}})),
+            delta(1, json!({"type": "input_json_delta", "partial_json": "{\"a\":"})),
+            delta(1, json!({"type": "input_json_delta", "partial_json": "1}"})),
+            stop(1),
+            start(2, json!({"type": "hologram", "text": "(hologram)", "thinking": "(hm)"})),
+            delta(2, json!({"type": "hologram_delta", "hologram": [7]})),
+            json!({"type": "content_block_turn", "index": 2, "delta": {"type": "text_delta", "text": "(turn)"}}),
+            stop(2),
+            start(3, json!({"type": "text", "text": " see"})),
+            delta(3, json!({"type": "text_delta", "text": "!"})),
+            stop(3),
+            json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": null}}),
+            json!({"type": "message_stop"}),
+        ];
+        let whole = json!({
+            "type": "message", "model": "m2", "stop_reason": reason, "content": [
+                {"type": "text", "text": "Let me"},
+                {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+                {"type": "hologram", "text": "(hologram)"},
+                {"type": "text", "text": " see!"},
+            ],
+        });
+        let server =
+            Server::start(
+                move |request| {
+                    if request.body["stream"] == true { Reply::events(&streamed) } else { Reply::json(&whole) }
+                },
+            );
+        let llm = llm(&server).max_retries(0);
+        let (events, error) = events(&llm).await;
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(text(&events), "Let me see!");
+        let Some(StreamEvent::End(streamed)) = events.last() else {
+            panic!("no end: {events:?}");
+        };
+        for result in [streamed, &llm.agenerate(["Hi"]).await.unwrap()] {
+            assert_eq!(result.to_string(), "Let me see!");
+            assert_eq!(result.llm_output.token_usage, TokenUsage::default());
+            let generation = &result.generations[0][0];
+            assert_eq!(generation.finish_reason(), meaning);
+            let info = &generation.generation_info;
+            assert_eq!(info.get("finish_reason").unwrap_or(&Value::Null), &reason);
+            assert_eq!((&info["response_model"], info.get("reasoning")), (&json!("m2"), None));
+        }
     }
 }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use antiphon::{
-    Anthropic, ChatOpenAI, Error, ErrorKind, Fallback, Hedged, Llm, LlmResult, Message, Ollama, OpenAI,
-    OpenAiCompatible, Prompt, PromptLayerChatOpenAI, PromptLayerOpenAI, PromptResults, SingleFlight,
+    Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Error, ErrorKind, Fallback, Gemini, Hedged, Llm, LlmResult,
+    Message, Ollama, OpenAI, OpenAiCompatible, Prompt, PromptLayerChatOpenAI, PromptLayerOpenAI, PromptResults,
+    SingleFlight,
 };
+use antiphon_sim::{Latency, Sim};
 
-use crate::support::{Reply, Server, bodies};
+use crate::streams::sim;
+use crate::support::{PATIENCE, Reply, Server, bodies, every_class};
 
 fn local() -> OpenAI {
     // Nothing listens there: whatever is sent fails with another kind of error.
@@ -69,13 +72,13 @@ fn ollamas_settings_out_of_range() {
 #[test]
 fn every_kind_of_call_refuses_the_same() {
     let expected = "`n` must be at least 1";
-    let models: [Box<dyn Llm>; 4] = [
-        Box::new(local().n(0)),
+    let made_of_models: [Box<dyn Llm>; 3] = [
         Box::new(Fallback::new(local().n(0)).or(local())),
         Box::new(Hedged::new(local().n(0))),
         Box::new(SingleFlight::new(local().temperature(0.0).n(0))),
     ];
-    for llm in models {
+    let classes = every_class!("http://127.0.0.1:9".to_owned(), n(0), max_retries(0));
+    for llm in classes.into_iter().chain(made_of_models) {
         check(llm.generate(["a"]), expected);
         check(llm.generate_each(["a"]).map(|_| unreachable!()), expected);
         check(llm.stream("a").map(|_| unreachable!()), expected);
@@ -124,6 +127,9 @@ fn no_prompts_no_request() {
         Anthropic::new().model("m").generate(none()),
         Ollama::new().model("m").generate(none()),
         OpenAiCompatible::groq().model("m").generate(none()),
+        AzureChatOpenAI::new("m").generate(none()),
+        Bedrock::new("m").generate(none()),
+        Gemini::new().model("m").generate(none()),
         PromptLayerOpenAI::new().model("m").generate(none()),
         PromptLayerChatOpenAI::new().model("m").generate(none()),
         Fallback::new(OpenAI::new().model("m")).or(Ollama::new()).generate(none()),
@@ -147,6 +153,43 @@ fn empty_prompts_and_missing_keys_are_the_servers_business() {
     assert_eq!(server.only_request().body["prompt"], "");
 }
 
+/// No odder than what users call their models.
+#[tokio::test]
+async fn empty_prompts_and_odd_names_reach_every_server() {
+    let sim = sim().await;
+    for llm in every_class!(sim.base_url(), model("a model with spaces"), timeout(PATIENCE), max_retries(0)) {
+        let before = sim.activity().received;
+        // Some servers refuse an empty prompt.
+        if let Err(error) = llm.agenerate([""]).await {
+            assert_eq!(error.kind(), ErrorKind::BadRequest, "{error}");
+        }
+        assert!(sim.activity().received > before, "{llm:?}");
+        let result = llm.agenerate(["Hi"]).await.unwrap();
+        assert_eq!(result.llm_output.model_name, "a model with spaces");
+        let requests = sim.requests();
+        let asked = requests.iter().rfind(|request| request.path != "/track-request").unwrap();
+        let names = [asked.body["model"].as_str().unwrap_or_default().to_owned(), asked.path.replace("%20", " ")];
+        assert!(names.iter().any(|name| name.contains("a model with spaces")), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn prompts_of_ten_megabytes_reach_every_server() {
+    // Limits that are reported would be used up at once.
+    let sim = Sim::builder().latency(Latency::None).report_limits(false).start().await.unwrap();
+    let prompt = "word ".repeat(2 << 20);
+    for llm in every_class!(sim.base_url(), timeout(PATIENCE), max_retries(0)) {
+        let result = llm.agenerate([prompt.as_str()]).await.unwrap();
+        assert!(result.llm_output.token_usage.input_tokens >= 2 << 20, "{llm:?}");
+    }
+    // More than the server takes is its error, and asked once.
+    let before = sim.activity().received;
+    let llm = ChatOpenAI::new().base_url(format!("{}/v1", sim.base_url())).timeout(PATIENCE);
+    let error = llm.agenerate([prompt.repeat(4)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::BadRequest, Some(413)));
+    assert_eq!(sim.activity().received, before + 1);
+}
+
 /// Whatever a server makes up: no panic, no retry, and an error that says so, or as much of an answer as there is.
 #[tokio::test]
 async fn answers_that_lie_about_their_shape() {
@@ -161,34 +204,30 @@ async fn answers_that_lie_about_their_shape() {
         r#"{"choices":[7],"content":[7],"message":{},"usage":[]}"#,
         r#"{"choices":[{"text":7,"message":7,"index":-1}],"content":[{"type":"text","text":7}],"message":{"content":7}}"#,
         r#"{"choices":[{"index":18446744073709551615}],"usage":{"prompt_tokens":-1,"total_tokens":"x"},"model":7}"#,
+        r#"{"candidates":{},"output":{"message":[]}}"#,
+        r#"{"candidates":[7],"output":{"message":{"content":[7]}}}"#,
+        r#"{"candidates":[{"content":{"parts":{}},"index":-1}],"output":{"message":{"content":[{"text":7}]}},"usage":[]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":7},7]}}],"usageMetadata":{"promptTokenCount":-1},"modelVersion":7}"#,
         r#"{"error":7}"#,
         r#"{"error":{"code":99999999999,"message":7,"type":[]}}"#,
         r#"{"choices":"#,
     ];
     for body in bodies {
         let server = Server::start(move |_| Reply::status(200, body).header("content-type", "application/json"));
-        let url = server.url();
-        let models = |retries: u32| -> [Box<dyn Llm>; 4] {
-            [
-                Box::new(OpenAI::new().base_url(&url).model("m").max_retries(retries)),
-                Box::new(ChatOpenAI::new().base_url(&url).model("m").max_retries(retries)),
-                Box::new(Anthropic::new().base_url(&url).model("m").max_retries(retries)),
-                Box::new(Ollama::new().base_url(&url).model("m").max_retries(retries)),
-            ]
-        };
-        for llm in models(5) {
+        for llm in every_class!(server.origin(), timeout(PATIENCE), max_retries(5)) {
             match llm.agenerate(["a"]).await {
                 // The shape is right, but for details.
                 Ok(result) => {
                     assert_eq!(result.generations[0][0].text, "", "{body}");
-                    let parts = [r#""content":["#, r#""message":{"#, r#"{"index":1"#];
+                    let parts = [r#""content":["#, r#""message":{"#, r#"{"index":1"#, r#""candidates":["#];
                     assert!(parts.iter().any(|part| body.contains(part)), "{body}: {result:?}");
                 }
                 Err(error) => assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{body}: {error}"),
             }
         }
-        assert_eq!(server.requests().len(), 4, "{body}");
-        for llm in models(0) {
+        let asked = server.requests().iter().filter(|request| request.path != "/track-request").count();
+        assert_eq!(asked, 10, "{body}");
+        for llm in every_class!(server.origin(), timeout(PATIENCE), max_retries(0)) {
             if let Err(error) = async { llm.astream("a").await?.result().await }.await {
                 // A line with an error is one, whatever it says.
                 let is_error = body.contains("error") && error.kind() == ErrorKind::Server;

@@ -133,6 +133,19 @@ async fn http2_carries_answers_streams_and_faults() {
     assert_eq!(result.llm_output.token_usage.input_tokens, (2 << 20) + 1);
 }
 
+/// As many connections as their streams take, and none that stands by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_thousand_http2_calls_share_few_connections() {
+    let sim = sim(Latency::Constant(Duration::from_millis(50)), 100).await;
+    let llm = http2(&sim);
+    let results = join_all((0..1_000).map(|number| llm.agenerate([format!("Question {number}")]))).await;
+    for (number, result) in results.into_iter().enumerate() {
+        let answer = result.unwrap().to_string();
+        assert!(answer.contains(&format!("Question {number}\"")), "{answer}");
+    }
+    assert!((10..=11).contains(&sim.open_connections()), "{}", sim.open_connections());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_dropped_http2_stream_is_reset_and_the_connection_stays() {
     let sim = sim(Latency::None, 100).await;

@@ -1,13 +1,14 @@
 //! Limits over a real connection; days of them are simulated in the `limits` module.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use antiphon::{ChatOpenAI, ErrorKind, OpenAI};
 use antiphon_sim::{ErrorAnswer, Fault};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::streams::sim;
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn chat(base_url: &str) -> ChatOpenAI {
     ChatOpenAI::new().base_url(format!("{base_url}/v1")).model("m").timeout(PATIENCE)
@@ -75,4 +76,33 @@ async fn a_pause_that_is_too_long_to_wait_for_is_everyones() {
     }
     assert_eq!(sim.requests().len(), 1);
     llm.model("other").agenerate(["a"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_answer_reports_holds_back_its_lane_and_no_other() {
+    const RESET: Duration = Duration::from_millis(300);
+    for limited in ["requests", "tokens"] {
+        let arrivals = Arc::<Mutex<Vec<(String, Instant)>>>::default();
+        let seen = Arc::clone(&arrivals);
+        let server = Server::start(move |request| {
+            seen.lock().unwrap().push((request.body["model"].as_str().unwrap().to_owned(), Instant::now()));
+            Reply::json(&bodies::chat(request))
+                .header(&format!("x-ratelimit-limit-{limited}"), "1")
+                .header(&format!("x-ratelimit-remaining-{limited}"), "0")
+                .header(&format!("x-ratelimit-reset-{limited}"), "300ms")
+        });
+        let llm = chat(&server.origin()).max_retries(0);
+        llm.agenerate(["first"]).await.unwrap();
+        let other = llm.clone().model("other");
+        let (waited, went) = join(llm.agenerate(["waits"]), other.agenerate(["does not"])).await;
+        assert_eq!(
+            (waited.unwrap().to_string(), went.unwrap().to_string()),
+            ("waits 0".to_owned(), "does not 0".to_owned())
+        );
+        let arrivals = arrivals.lock().unwrap();
+        let models: Vec<_> = arrivals.iter().map(|(model, _)| model.as_str()).collect();
+        assert_eq!(models, ["m", "other", "m"], "{limited}");
+        let waited = arrivals[2].1 - arrivals[0].1;
+        assert!(waited >= RESET, "{limited}: {waited:?}");
+    }
 }

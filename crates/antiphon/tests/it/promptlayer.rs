@@ -1,5 +1,6 @@
 //! The request log of the `PromptLayer` classes.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use antiphon::{ErrorKind, Message, PromptLayerChatOpenAI, PromptLayerOpenAI};
@@ -139,6 +140,25 @@ fn a_log_that_fails_is_one_warning() {
     let events = spans.events();
     assert!(events.len() == 1 && events[0].contains("1 of 1 requests were not logged: promptlayer"), "{events:?}");
     assert!(!events[0].contains("pl_test"), "{events:?}");
+}
+
+#[test]
+fn a_log_that_nobody_serves_fails_no_call() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = completions();
+    let llm =
+        PromptLayerOpenAI::new().base_url(server.url()).model("m").promptlayer_base_url(format!("http://{address}"));
+    // In the background, and before the answer is handed over.
+    for is_awaited in [false, true] {
+        let spans = Spans::default();
+        let call = || llm.clone().return_pl_id(is_awaited).generate(["a"]);
+        let result = tracing::subscriber::with_default(spans.clone(), call).unwrap();
+        assert_eq!(result.to_string(), "a 0");
+        assert!(!result.generations[0][0].generation_info.contains_key("pl_request_id"));
+        let expected = format!("1 of 1 requests were not logged: promptlayer: cannot connect to {address}");
+        assert!(!is_awaited || spans.events().iter().any(|it| it.contains(&expected)), "{:?}", spans.events());
+    }
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

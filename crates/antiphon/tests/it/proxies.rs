@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::environment::in_child;
+use crate::support::{Reply, Server, bodies};
 
 const PASSWORD: &str = "pass-of-the-proxy";
 
@@ -87,6 +88,56 @@ fn tls_goes_through_a_tunnel() {
             assert!(!head.contains("Bearer"), "the key is the server's: {head}");
         }
         sim.shutdown().await;
+    });
+}
+
+#[test]
+fn without_tls_the_proxy_passes_requests_on() {
+    if in_child("proxies::without_tls_the_proxy_passes_requests_on", &[]).is_some() {
+        return;
+    }
+    run(async {
+        let proxy = Server::start(|request| {
+            Reply::json(&bodies::completion(request)).header("content-type", "application/json")
+        });
+        let url = proxy.origin().replace("http://", &format!("http://user:{PASSWORD}@"));
+        connections::configure(Options::new().proxy(url));
+        let llm = llm().base_url("http://simulator.test/v1");
+        assert_eq!(llm.agenerate(["Hello"]).await.unwrap().to_string(), "Hello 0");
+        assert_eq!(llm.astream("Hello").await.unwrap().result().await.unwrap().to_string(), "Hello 0");
+        let requests = proxy.requests();
+        assert_eq!(requests.len(), 2);
+        for request in requests {
+            // The whole URL, by which the proxy knows the server.
+            assert_eq!(request.path, "http://simulator.test/v1/completions");
+            assert_eq!(request.header("host"), Some("simulator.test"));
+            assert!(request.header("proxy-authorization").unwrap().starts_with("Basic "), "{request:?}");
+            assert_eq!(request.header("authorization"), Some("Bearer k"));
+        }
+        // A server on this machine is reached directly.
+        let server = Server::start(|request| Reply::json(&bodies::completion(request)));
+        llm.base_url(server.url()).agenerate(["Hello"]).await.unwrap();
+        assert_eq!(server.only_request().header("proxy-authorization"), None);
+        assert_eq!(proxy.requests().len(), 2);
+    });
+}
+
+#[test]
+fn no_proxy_counts_before_the_environment() {
+    let proxy = Server::start(|request| Reply::json(&bodies::completion(request)));
+    let url = proxy.origin();
+    let variables = [("HTTP_PROXY", url.as_str()), ("http_proxy", url.as_str())];
+    if in_child("proxies::no_proxy_counts_before_the_environment", &variables).is_some() {
+        // Only the first call came by.
+        assert_eq!(proxy.only_request().path, "http://nowhere.invalid/v1/completions");
+        return;
+    }
+    run(async {
+        let llm = llm().base_url("http://nowhere.invalid/v1");
+        assert_eq!(llm.agenerate(["Hello"]).await.unwrap().to_string(), "Hello 0");
+        connections::configure(Options::new().no_proxy());
+        let direct = llm.agenerate(["Hello"]).await.unwrap_err();
+        assert!(direct.to_string().contains("host name not found"), "{direct}");
     });
 }
 

@@ -1,19 +1,15 @@
 //! Streams of every class, against the simulator and its faults.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use antiphon::{
-    Anthropic, AzureChatOpenAI, Bedrock, CallInfo, Callbacks, ChatOpenAI, Error, ErrorKind, Gemini, Llm, LlmResult,
-    Ollama, OpenAI, PromptLayerChatOpenAI, PromptLayerOpenAI, StreamEvent,
-};
+use antiphon::{ChatOpenAI, Error, ErrorKind, Llm, LlmResult, OpenAI, StreamEvent};
 use antiphon_sim::{ErrorAnswer, Fault, Latency, Sim};
 use futures::StreamExt as _;
 use serde_json::json;
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, every_class};
 
-const HELLO: &str = "Hello, how are you?";
+pub(crate) const HELLO: &str = "Hello, how are you?";
 
 pub(crate) async fn sim() -> Sim {
     Sim::builder().seed(7).latency(Latency::None).start().await.unwrap()
@@ -21,39 +17,10 @@ pub(crate) async fn sim() -> Sim {
 
 /// Every class, asking `sim` once.
 pub(crate) fn classes(sim: &Sim) -> Vec<Box<dyn Llm>> {
-    let (base, v1) = (sim.base_url(), format!("{}/v1", sim.base_url()));
-    vec![
-        Box::new(OpenAI::new().base_url(&v1).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(ChatOpenAI::new().base_url(&v1).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(
-            PromptLayerOpenAI::new()
-                .base_url(&v1)
-                .model("m")
-                .temperature(0.0)
-                .promptlayer_base_url(&base)
-                .return_pl_id(true)
-                .timeout(PATIENCE)
-                .max_retries(0),
-        ),
-        Box::new(
-            PromptLayerChatOpenAI::new()
-                .base_url(&v1)
-                .model("m")
-                .temperature(0.0)
-                .promptlayer_base_url(&base)
-                .return_pl_id(true)
-                .timeout(PATIENCE)
-                .max_retries(0),
-        ),
-        Box::new(Anthropic::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(Ollama::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(AzureChatOpenAI::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(Bedrock::new("m").base_url(&base).temperature(0.0).timeout(PATIENCE).max_retries(0)),
-        Box::new(Gemini::new().base_url(&base).model("m").temperature(0.0).timeout(PATIENCE).max_retries(0)),
-    ]
+    every_class!(sim.base_url(), temperature(0.0), timeout(PATIENCE), max_retries(0))
 }
 
-fn chat(sim: &Sim) -> ChatOpenAI {
+pub(crate) fn chat(sim: &Sim) -> ChatOpenAI {
     let llm = ChatOpenAI::new().base_url(format!("{}/v1", sim.base_url())).model("m").temperature(0.0);
     llm.timeout(PATIENCE).max_retries(0)
 }
@@ -390,59 +357,4 @@ async fn texts_alone() {
     let texts: Vec<_> = chat(&sim).astream(HELLO).await.unwrap().text().map(Result::unwrap).collect().await;
     assert_eq!(texts.concat(), chat(&sim).agenerate([HELLO]).await.unwrap().to_string());
     assert!(texts.len() > 5);
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Recorder(Mutex<Vec<String>>);
-
-impl Recorder {
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-
-    fn push(&self, line: String) {
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-impl Callbacks for Recorder {
-    fn on_start(&self, call: &CallInfo, prompts: &[antiphon::Prompt]) {
-        self.push(format!("start {} {} {}", call.provider, call.model, prompts.len()));
-    }
-
-    fn on_token(&self, _call: &CallInfo, token: &str) {
-        self.push(format!("token {token}"));
-    }
-
-    fn on_end(&self, _call: &CallInfo, result: &LlmResult) {
-        self.push(format!("end {result}"));
-    }
-
-    fn on_error(&self, _call: &CallInfo, error: &Error) {
-        self.push(format!("error {:?}", error.kind()));
-    }
-}
-
-#[tokio::test]
-async fn callbacks_are_told_of_everything() {
-    let sim = sim().await;
-    let recorder = Arc::new(Recorder::default());
-    let llm = chat(&sim).max_tokens(2).callback(Arc::clone(&recorder));
-    let whole = llm.agenerate([HELLO]).await.unwrap().to_string();
-    assert_eq!(recorder.take(), ["start openai m 1".to_owned(), format!("end {whole}")]);
-    llm.astream(HELLO).await.unwrap().result().await.unwrap();
-    let told = recorder.take();
-    assert_eq!(told.len(), 4);
-    assert_eq!(told[1].replace("token ", "") + &told[2].replace("token ", ""), whole);
-    assert_eq!(told[3], format!("end {whole}"));
-
-    sim.inject(Fault::Error(ErrorAnswer::new(400, "invalid_request_error", "no")));
-    llm.agenerate([HELLO]).await.unwrap_err();
-    assert_eq!(recorder.take(), ["start openai m 1", "error BadRequest"]);
-    sim.inject(Fault::CutAfter(0));
-    llm.astream(HELLO).await.unwrap_err();
-    assert_eq!(recorder.take(), ["start openai m 1", "error Connection"]);
-    sim.inject(Fault::Error(ErrorAnswer::new(400, "invalid_request_error", "no")));
-    llm.agenerate_each(["a", "b"]).await.unwrap();
-    assert_eq!(recorder.take(), ["start openai m 2", "error BadRequest"]);
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon::{Error, ErrorKind, OpenAI};
+use antiphon_sim::Fault;
 use tokio::sync::Barrier;
 
+use crate::streams::{classes, sim};
 use crate::support::{PATIENCE, Reply, Server, bodies};
 
 fn llm(base_url: &str) -> OpenAI {
@@ -61,6 +63,53 @@ async fn closed_in_the_middle_of_the_answer() {
     assert_eq!(error.kind(), ErrorKind::Connection);
     let expected = format!("openai: connection to {} broke in the middle of the answer: ", host(&server.url()));
     assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+/// Whatever becomes of an answer's connection, the next call gets its own.
+#[tokio::test]
+async fn reset_in_the_middle_or_not_of_the_length_that_was_promised() {
+    let sim = sim().await;
+    for llm in classes(&sim) {
+        for (fault, kind, problem) in [
+            (Fault::ResetAfter(50), ErrorKind::Connection, "connection reset"),
+            (Fault::WrongLength(10), ErrorKind::Connection, "broke in the middle of the answer"),
+            (Fault::WrongLength(-10), ErrorKind::UnexpectedResponse, "is not JSON: EOF"),
+            (Fault::WrongLength(i64::MIN), ErrorKind::UnexpectedResponse, "is empty"),
+        ] {
+            sim.inject(fault.clone());
+            let error = llm.agenerate(["Question 1"]).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{llm:?} {fault:?}: {error}");
+            assert!(error.to_string().contains(problem), "{llm:?} {fault:?}: {error}");
+            let next = llm.agenerate(["Question 2"]).await.unwrap().to_string();
+            assert!(next.contains("Question 2\""), "{llm:?} {fault:?}: {next}");
+        }
+    }
+}
+
+/// What is sent beyond the promised length looks like the answer to the next request, and is not.
+#[tokio::test]
+async fn more_than_the_length_that_was_promised() {
+    for promised in [0, 5, 400] {
+        let server = Server::start(move |request| {
+            let body = bodies::completion(request).to_string();
+            if request.number > 0 {
+                return Reply::status(200, body);
+            }
+            let whole = format!("{body:promised$}");
+            let rest = body.replace("mine", "stale");
+            let rest = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{rest}", rest.len());
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {promised}\r\n\r\n");
+            Reply::Answer { head, body: format!("{}{rest}", &whole[..promised]).into(), cut: false, after: None }
+        });
+        let llm = llm(&server.url());
+        match llm.agenerate(["mine"]).await {
+            // All of it came.
+            Ok(result) => assert_eq!((promised, result.to_string().as_str()), (400, "mine 0")),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{promised}: {error}"),
+        }
+        assert_eq!(llm.agenerate(["next"]).await.unwrap().to_string(), "next 0");
+        assert_eq!(server.requests().len(), 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -65,22 +65,14 @@ impl StreamReader for MessageStream {
                 self.counts = self.counts.merge(&message["usage"]);
                 pieces.push(Piece::Usage(self.counts.total()));
             }
-            "content_block_start" => {
-                // Usually empty; the text of a server that sends it whole.
-                let block = &event["content_block"];
-                pieces.push(Piece::Text(block["text"].as_str().unwrap_or_default().to_owned()));
-                pieces.push(Piece::Reasoning(block["thinking"].as_str().unwrap_or_default().to_owned()));
-            }
-            "content_block_delta" => {
-                // Others (`input_json_delta`, `signature_delta`, `citations_delta`) are no text.
-                let delta = &event["delta"];
-                match delta["type"].as_str() {
-                    Some("text_delta") => {
-                        pieces.push(Piece::Text(delta["text"].as_str().unwrap_or_default().to_owned()));
-                    }
-                    Some("thinking_delta") => {
-                        pieces.push(Piece::Reasoning(delta["thinking"].as_str().unwrap_or_default().to_owned()));
-                    }
+            "content_block_start" | "content_block_delta" => {
+                // A block usually begins empty; some servers send it whole. Blocks and deltas of other types (`tool_use`,
+                // `input_json_delta`, `signature_delta`, `citations_delta`) are no text, whatever they hold.
+                let part = if name == "content_block_start" { &event["content_block"] } else { &event["delta"] };
+                let string = |key: &str| part[key].as_str().unwrap_or_default().to_owned();
+                match part["type"].as_str() {
+                    Some("text" | "text_delta") => pieces.push(Piece::Text(string("text"))),
+                    Some("thinking" | "thinking_delta") => pieces.push(Piece::Reasoning(string("thinking"))),
                     _ => {}
                 }
             }

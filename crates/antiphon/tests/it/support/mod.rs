@@ -1,6 +1,7 @@
-//! A scripted HTTP/1.1 server on a thread of its own, and bodies of the providers' answers.
+//! A scripted HTTP/1.1 server on a thread of its own, bodies of the providers' answers, and every class that reads them.
 
 pub(crate) mod bodies;
+pub(crate) mod classes;
 pub(crate) mod reply;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+pub(crate) use self::classes::every_class;
 pub(crate) use self::reply::Reply;
 
 /// Long enough for any answer here, short enough for a test that would hang.
@@ -83,7 +85,12 @@ impl Server {
 
     /// Base URL with `/v1`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.origin())
+    }
+
+    /// Base URL without `/v1`.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// What came so far, in order of arrival.

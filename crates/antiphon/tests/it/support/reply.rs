@@ -33,6 +33,12 @@ impl Reply {
         Self::Answer { head, body, cut: false, after: None }
     }
 
+    /// Server-sent events, each named by its type as Anthropic's are.
+    pub(crate) fn events(events: &[Value]) -> Self {
+        let events = events.iter().map(|it| format!("event: {}\ndata: {it}\n\n", it["type"].as_str().unwrap()));
+        Self::status(200, events.collect::<String>()).header("content-type", "text/event-stream")
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         if let Self::Answer { head, .. } = &mut self {
             head.truncate(head.len() - 2);
