@@ -24,7 +24,8 @@ mod wire;
 
 use url::Url;
 
-pub use self::anthropic::Anthropic;
+pub(crate) use self::anthropic::said;
+pub use self::anthropic::{Anthropic, AnthropicVersion};
 pub use self::azure::AzureChatOpenAI;
 pub use self::bedrock::Bedrock;
 pub(crate) use self::call::Plan;

@@ -10,6 +10,7 @@ mod blocking;
 mod calls;
 mod chat;
 mod compatible;
+mod complete;
 mod completions;
 mod connections;
 mod environment;
