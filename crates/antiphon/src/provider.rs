@@ -16,6 +16,7 @@ mod methods;
 mod ollama;
 mod openai;
 mod options;
+mod payload;
 mod promptlayer;
 mod promptlayer_call;
 mod promptlayer_openai;
@@ -39,7 +40,7 @@ pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
 pub use self::promptlayer_openai::{PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub(crate) use self::refused::{Repaired, repairing};
-pub(crate) use self::wire::{Answer, Fault, Payload, Piece, StreamReader, fields};
+pub(crate) use self::wire::{Answer, Fault, Piece, StreamReader};
 use crate::env_vars::EnvVars;
 
 /// What the setter of a token of Microsoft Entra ID is called.

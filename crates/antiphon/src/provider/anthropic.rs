@@ -15,7 +15,7 @@ use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::{connection_setters, sampling_setters};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
-use super::wire::{Body, Payload, Wire};
+use super::wire::{Body, Wire};
 use crate::env_vars;
 use crate::error::Error;
 use crate::private::Private;
@@ -166,18 +166,17 @@ impl Anthropic {
         self.options.check()?;
         check_one_for_stream(is_stream, "n", Some(self.options.n))?;
         let n = self.options.n as usize;
+        let version = self.options.text_completions;
+        let wire = version.map_or(&Messages as &dyn Wire, AnthropicVersion::wire);
         let mut jobs = Vec::with_capacity(prompts.len() * n);
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
             let body = self.options.to_wire(index, messages)?;
-            jobs.extend(std::iter::repeat_n(Payload::from(body), n).map(|body| Job::single(index, body)));
+            let payload = self.connection.payload(wire, body, is_stream);
+            jobs.extend(std::iter::repeat_n(payload, n).map(|payload| Job::single(index, payload)));
         }
         let mut endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
-        let mut wire: &'static dyn Wire = &Messages;
-        if let Some(version) = self.options.text_completions {
-            wire = version.wire();
-            if let Some(endpoint) = &mut endpoint {
-                endpoint.headers.insert("anthropic-version", version.header());
-            }
+        if let (Some(version), Some(endpoint)) = (version, &mut endpoint) {
+            endpoint.headers.insert("anthropic-version", version.header());
         }
         Ok(Plan { jobs, ..Plan::new(&self.connection, endpoint, wire, self.options.model(), prompts) })
     }

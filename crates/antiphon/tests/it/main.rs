@@ -15,6 +15,7 @@ mod completions;
 mod connections;
 mod environment;
 mod errors;
+mod extra;
 mod formats;
 mod gemini;
 mod limits;
