@@ -120,8 +120,8 @@ pub use finish_reason::FinishReason;
 pub use llm::{CallStyle, Llm};
 pub use prompt::{Message, Prompt, Role};
 pub use provider::{
-    Anthropic, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible, PromptLayerChatOpenAI,
-    PromptLayerOpenAI, init,
+    Anthropic, AnthropicVersion, AzureChatOpenAI, Bedrock, ChatOpenAI, Gemini, Ollama, OpenAI, OpenAiCompatible,
+    PromptLayerChatOpenAI, PromptLayerOpenAI, init,
 };
 pub use result::{Generation, LlmOutput, LlmResult, PromptResult, PromptResults, TokenUsage};
 pub use stream::{LlmStream, StreamEvent};

@@ -16,15 +16,18 @@ mod methods;
 mod ollama;
 mod openai;
 mod options;
+mod payload;
 mod promptlayer;
 mod promptlayer_call;
 mod promptlayer_openai;
 mod refused;
 mod wire;
 
+use http::header::{HeaderMap, HeaderName};
 use url::Url;
 
-pub use self::anthropic::Anthropic;
+pub(crate) use self::anthropic::said;
+pub use self::anthropic::{Anthropic, AnthropicVersion};
 pub use self::azure::AzureChatOpenAI;
 pub use self::bedrock::Bedrock;
 pub(crate) use self::call::Plan;
@@ -38,11 +41,22 @@ pub use self::ollama::Ollama;
 pub use self::openai::OpenAI;
 pub use self::promptlayer_openai::{PromptLayerChatOpenAI, PromptLayerOpenAI};
 pub(crate) use self::refused::{Repaired, repairing};
-pub(crate) use self::wire::{Answer, Fault, Payload, Piece, StreamReader, fields};
+pub(crate) use self::wire::{Answer, Fault, Piece, StreamReader};
 use crate::env_vars::EnvVars;
 
 /// What the setter of a token of Microsoft Entra ID is called.
 const AD_TOKEN: &str = "azure_ad_token";
+
+/// Where a request's name is: with OpenAI and most others, Anthropic, Azure, AWS, `OpenRouter`, `LiteLLM`. Whoever is
+/// called, a gateway may answer.
+const REQUEST_IDS: [HeaderName; 6] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("x-generation-id"),
+    HeaderName::from_static("x-litellm-call-id"),
+];
 
 /// Who is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,9 +174,42 @@ impl Provider {
     }
 }
 
+/// The provider's name for a request.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    REQUEST_IDS.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(str::to_owned)
+}
+
+/// The error's type, which AWS has in a header, before a colon.
+pub(crate) fn error_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    Some(text.split(':').next().unwrap_or_default().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn headers_that_name_a_request_or_an_error() {
+        let headers = |names: &[&'static str]| -> HeaderMap {
+            names.iter().map(|&name| (HeaderName::from_static(name), HeaderValue::from_static(name))).collect()
+        };
+        for (names, expected) in [
+            (&["x-amzn-requestid", "x-request-id"][..], Some("x-request-id")),
+            (&["x-generation-id", "x-amzn-requestid"], Some("x-amzn-requestid")),
+            (&["x-litellm-call-id", "x-generation-id"], Some("x-generation-id")),
+            (&["x-litellm-call-id"], Some("x-litellm-call-id")),
+            (&["x-trace"], None),
+        ] {
+            assert_eq!(request_id(&headers(names)).as_deref(), expected, "{names:?}");
+        }
+        let mut aws = HeaderMap::new();
+        assert_eq!(error_type(&aws), None);
+        aws.insert("x-amzn-errortype", HeaderValue::from_static("ThrottlingException:http://internal/"));
+        assert_eq!(error_type(&aws).as_deref(), Some("ThrottlingException"));
+    }
 
     #[test]
     fn knows_the_providers_own_hosts() {

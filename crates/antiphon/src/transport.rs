@@ -21,7 +21,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName};
+use http::header::HeaderMap;
 use url::Url;
 
 pub(crate) use self::base_url::{UrlText, segment};
@@ -34,7 +34,7 @@ pub(crate) use self::time_limits::TimeLimits;
 use crate::error::{ApiError, Error};
 use crate::json::Json;
 use crate::limits::{self, Lane, SetLimits};
-use crate::provider::{Fault, Provider};
+use crate::provider::{self, Fault, Provider};
 use crate::retry::{self, Attempts, RetryPolicy};
 use crate::secret::Secret;
 
@@ -130,7 +130,7 @@ impl Endpoint {
             Answer::Stream(headers, body) => {
                 lane.observe(&headers);
                 let body = StreamBody { body, host: self.host(), limits: self.limits, begun };
-                Ok(Opened::Stream(body, request_id(&headers)))
+                Ok(Opened::Stream(body, provider::request_id(&headers)))
             }
             Answer::Whole(status, headers, bytes) => {
                 lane.observe(&headers);
@@ -154,7 +154,7 @@ impl Endpoint {
         sent: &[u8],
         read: impl Fn(&Json<'_>) -> Result<T, Fault>,
     ) -> Result<(T, Option<String>), Error> {
-        let request_id = request_id(headers);
+        let request_id = provider::request_id(headers);
         let error = if status.is_success() {
             // DeepSeek pads its answers with blank lines while they wait.
             let text = bytes.trim_ascii();
@@ -176,7 +176,7 @@ impl Endpoint {
 
         let error = ApiError {
             request_id: request_id.or(error.request_id),
-            error_type: error.error_type.or_else(|| error_type(headers)),
+            error_type: error.error_type.or_else(|| provider::error_type(headers)),
             retry_after: retry::retry_after(headers, SystemTime::now()).or(error.retry_after),
             should_retry: retry::should_retry(headers),
             ..error
@@ -193,22 +193,4 @@ impl Endpoint {
         secrets.sort_unstable_by_key(|secret| Reverse(secret.len()));
         Error::api(error.tidy(|text| scrub::scrub(text, &secrets, &sent)))
     }
-}
-
-const REQUEST_IDS: [HeaderName; 4] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("request-id"),
-    HeaderName::from_static("apim-request-id"),
-    HeaderName::from_static("x-amzn-requestid"),
-];
-
-/// The provider's name for a request.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    REQUEST_IDS.iter().find_map(|name| headers.get(name)?.to_str().ok()).map(str::to_owned)
-}
-
-/// The error's type, which AWS has in a header, before a colon.
-fn error_type(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("x-amzn-errortype")?.to_str().ok()?;
-    Some(text.split(':').next().unwrap_or_default().to_owned())
 }

@@ -1,9 +1,12 @@
 //! The class `Anthropic`.
 
+mod complete;
 mod messages;
 
 use serde_json::{Value, json};
 
+pub use self::complete::AnthropicVersion;
+pub(crate) use self::complete::said;
 use self::messages::Messages;
 use super::Provider;
 use super::call::{Job, Plan};
@@ -12,7 +15,7 @@ use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::{connection_setters, sampling_setters};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
-use super::wire::{Body, Payload};
+use super::wire::{Body, Wire};
 use crate::env_vars;
 use crate::error::Error;
 use crate::private::Private;
@@ -52,6 +55,8 @@ pub struct Anthropic {
 
 #[derive(Debug, Clone)]
 struct Options {
+    /// `None` for messages.
+    text_completions: Option<AnthropicVersion>,
     model: Option<String>,
     max_tokens: u32,
     n: u32,
@@ -72,6 +77,7 @@ impl Anthropic {
     /// The default settings. Nothing is read or checked before a call.
     pub fn new() -> Self {
         let options = Options {
+            text_completions: None,
             model: None,
             max_tokens: 1_024,
             n: 1,
@@ -125,6 +131,32 @@ impl Anthropic {
         self
     }
 
+    /// Asks for text completions (`/v1/complete`) in place of messages, as old programs and servers do.
+    ///
+    /// A text becomes a dialogue, `\n\nHuman: {text}\n\nAssistant:`, unless it is one already. So does a conversation, in
+    /// which the human says the system prompt too. An answer is what the model wrote, which usually begins with a space; it
+    /// ends before the next `\n\nHuman:`, even if [`stop`](Self::stop) is set. Tokens are not counted. The header
+    /// `anthropic-version` is that of `version`. Default model: `claude-2.1`.
+    ///
+    /// Anthropic has deprecated the endpoint. Claude 2.1, Claude 2 and Claude Instant 1.2 were the last models there and are
+    /// retired; no later model has it.
+    ///
+    /// ```
+    /// # let sim = antiphon_sim::for_example();
+    /// use antiphon::{Anthropic, AnthropicVersion};
+    ///
+    /// let llm = Anthropic::new().text_completions(AnthropicVersion::V2023_01_01).model("claude-v1");
+    /// println!("{}", llm.generate(["What is the capital of France?"])?);
+    /// # assert_eq!(sim.requests()[0].body["prompt"], "\n\nHuman: What is the capital of France?\n\nAssistant:");
+    /// # Ok::<(), antiphon::Error>(())
+    /// ```
+    ///
+    /// Reference: <https://docs.anthropic.com/en/api/complete>
+    pub fn text_completions(mut self, version: AnthropicVersion) -> Self {
+        self.options.text_completions = Some(version);
+        self
+    }
+
     fn asks_for_equal_answers(&self) -> bool {
         self.options.temperature == Some(0.0)
     }
@@ -134,13 +166,19 @@ impl Anthropic {
         self.options.check()?;
         check_one_for_stream(is_stream, "n", Some(self.options.n))?;
         let n = self.options.n as usize;
+        let version = self.options.text_completions;
+        let wire = version.map_or(&Messages as &dyn Wire, AnthropicVersion::wire);
         let mut jobs = Vec::with_capacity(prompts.len() * n);
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
             let body = self.options.to_wire(index, messages)?;
-            jobs.extend(std::iter::repeat_n(Payload::from(body), n).map(|body| Job::single(index, body)));
+            let payload = self.connection.payload(wire, body, is_stream);
+            jobs.extend(std::iter::repeat_n(payload, n).map(|payload| Job::single(index, payload)));
         }
-        let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
-        Ok(Plan { jobs, ..Plan::new(&self.connection, endpoint, &Messages, self.options.model(), prompts) })
+        let mut endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
+        if let (Some(version), Some(endpoint)) = (version, &mut endpoint) {
+            endpoint.headers.insert("anthropic-version", version.header());
+        }
+        Ok(Plan { jobs, ..Plan::new(&self.connection, endpoint, wire, self.options.model(), prompts) })
     }
 }
 
@@ -148,7 +186,8 @@ llm_methods!(Anthropic, "Anthropic", "Anthropic::new()");
 
 impl Options {
     fn model(&self) -> String {
-        self.model.clone().unwrap_or_else(|| DEFAULT_MODEL.to_owned())
+        let default = if self.text_completions.is_some() { complete::DEFAULT_MODEL } else { DEFAULT_MODEL };
+        self.model.clone().unwrap_or_else(|| default.to_owned())
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -178,9 +217,14 @@ impl Options {
             }
         };
         add("model", Some(self.model().into()));
-        add("max_tokens", Some(self.max_tokens.into()));
-        add("messages", Some(turns.into_iter().map(Message::to_wire).collect()));
-        add("system", (!system.is_empty()).then(|| system.join("\n\n").into()));
+        if self.text_completions.is_some() {
+            add("max_tokens_to_sample", Some(self.max_tokens.into()));
+            add("prompt", Some(complete::prompt(&system, &turns).into()));
+        } else {
+            add("max_tokens", Some(self.max_tokens.into()));
+            add("messages", Some(turns.into_iter().map(Message::to_wire).collect()));
+            add("system", (!system.is_empty()).then(|| system.join("\n\n").into()));
+        }
         add("stop_sequences", (!self.stop.is_empty()).then(|| json!(self.stop)));
         add("temperature", self.temperature.map(Value::from));
         add("top_p", self.top_p.map(Value::from));

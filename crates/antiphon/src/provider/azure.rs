@@ -95,8 +95,9 @@ impl AzureChatOpenAI {
         if !prompts.is_empty() {
             let mut server = self.connection.endpoint(&env_vars::process)?;
             server.base_url = self.address(&server.base_url, &deployment, &env_vars::process);
-            let body = |messages: &Vec<_>| chat::body(&server, &self.options, &deployment, messages);
-            jobs = conversations.iter().map(body).enumerate().map(|(index, body)| Job::single(index, body)).collect();
+            let bodies = conversations.iter().map(|messages| chat::body(&server, &self.options, &deployment, messages));
+            let payloads = bodies.map(|body| self.connection.payload(&Chat::PLAIN, body, is_stream));
+            jobs = payloads.enumerate().map(|(index, payload)| Job::single(index, payload)).collect();
             endpoint = Some(server);
         }
         let n = self.options.n as usize;

@@ -12,7 +12,7 @@ use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::{connection_setters, sampling_setters, system_setter};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
-use super::wire::{Body, Payload};
+use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
 use crate::private::Private;
@@ -28,7 +28,8 @@ use crate::prompt::{Message, Prompt, Role};
 /// signed (`SigV4`): access keys, profiles and roles of AWS are not read. The region is [`region`](Self::region),
 /// `AWS_REGION` or `AWS_DEFAULT_REGION`.
 ///
-/// Defaults: one answer; no option is sent unless set, so that the model's own count.
+/// Defaults: one answer; no option is sent unless set, so that the model's own count. Fields of [`extra`](Self::extra) are
+/// the model's own: they are sent in `additionalModelRequestFields`, not beside it.
 ///
 /// ```
 /// # let sim = antiphon_sim::for_example();
@@ -56,7 +57,6 @@ struct Options {
     temperature: Option<f64>,
     max_tokens: Option<u32>,
     top_p: Option<f64>,
-    extra: Body,
 }
 
 impl Bedrock {
@@ -102,12 +102,6 @@ impl Bedrock {
         self
     }
 
-    /// Sends a field of the model's own (`additionalModelRequestFields`), for example `top_k` or `thinking` of Claude.
-    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.options.extra.insert(field.into(), value.into());
-        self
-    }
-
     fn asks_for_equal_answers(&self) -> bool {
         self.options.temperature == Some(0.0)
     }
@@ -120,7 +114,8 @@ impl Bedrock {
         let mut jobs = Vec::with_capacity(prompts.len() * n);
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
             let body = self.options.to_wire(index, messages)?;
-            jobs.extend(std::iter::repeat_n(Payload::from(body), n).map(|body| Job::single(index, body)));
+            let payload = self.connection.payload(&Converse, body, is_stream);
+            jobs.extend(std::iter::repeat_n(payload, n).map(|payload| Job::single(index, payload)));
         }
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let model = self.options.model.clone();
@@ -164,7 +159,6 @@ impl Options {
         add(&mut body, "messages", Some(turns.collect()));
         add(&mut body, "system", (!system.is_empty()).then(|| system.into()));
         add(&mut body, "inferenceConfig", (!config.is_empty()).then(|| config.into()));
-        add(&mut body, "additionalModelRequestFields", (!self.extra.is_empty()).then(|| self.extra.clone().into()));
         Ok(body)
     }
 }

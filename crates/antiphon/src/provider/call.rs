@@ -64,8 +64,8 @@ impl fmt::Debug for Plan {
 
 impl Job {
     /// A request for one prompt.
-    pub(crate) fn single(first: usize, body: impl Into<Payload>) -> Self {
-        Self { first, body: body.into(), singles: Vec::new() }
+    pub(crate) fn single(first: usize, body: Payload) -> Self {
+        Self { first, body, singles: Vec::new() }
     }
 
     fn prompts(&self) -> usize {

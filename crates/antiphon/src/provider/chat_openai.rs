@@ -76,8 +76,9 @@ impl ChatOpenAI {
         let default = if own { chat::DEFAULT_MODEL } else { DEFAULT_MODEL };
         let model = self.options.model.clone().unwrap_or_else(|| default.to_owned());
         let jobs = endpoint.as_ref().map_or_else(Vec::new, |endpoint| {
-            let jobs = conversations.iter().enumerate();
-            jobs.map(|(i, messages)| Job::single(i, chat::body(endpoint, &self.options, &model, messages))).collect()
+            let bodies = conversations.iter().map(|messages| chat::body(endpoint, &self.options, &model, messages));
+            let payloads = bodies.map(|body| self.connection.payload(&Chat::PLAIN, body, is_stream));
+            payloads.enumerate().map(|(index, payload)| Job::single(index, payload)).collect()
         });
         let n = self.options.n as usize;
         Ok(Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Chat::PLAIN, model, prompts) })

@@ -1,7 +1,5 @@
 //! The class `OpenAiCompatible`: servers that speak OpenAI's chat language, and what is different with each.
 
-use serde_json::Value;
-
 use super::Provider;
 use super::call::{Job, Plan};
 use super::call_methods::llm_methods;
@@ -101,7 +99,6 @@ pub struct OpenAiCompatible {
     server: Server,
     connection: Connection,
     options: Options,
-    extra: Body,
 }
 
 impl OpenAiCompatible {
@@ -149,19 +146,12 @@ impl OpenAiCompatible {
         let mut options = Options::new(0.0, None);
         options.temperature = None;
         let connection = Connection::new(Provider::Compatible(server));
-        Self { server, connection, options, extra: Body::new() }
+        Self { server, connection, options }
     }
 
     connection_setters!(connection);
     openai_setters!(options);
     system_setter!(options);
-
-    /// Sends a field that OpenAI does not have, as it is: `top_k` for vLLM, `provider` for `OpenRouter`. It replaces a
-    /// field of the same name.
-    pub fn extra(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(field.into(), value.into());
-        self
-    }
 
     fn asks_for_equal_answers(&self) -> bool {
         self.options.temperature == Some(0.0) || self.options.seed.is_some()
@@ -177,14 +167,12 @@ impl OpenAiCompatible {
             (None, _) => return Err(Error::invalid_setting("model", "must be set for this server")),
         };
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
-        let jobs = endpoint.as_ref().map_or_else(Vec::new, |endpoint| {
-            let jobs = conversations.iter().enumerate();
-            jobs.map(|(index, messages)| {
-                Job::single(index, self.adapt(chat::body(endpoint, &self.options, &model, messages)))
-            })
-            .collect()
-        });
         let wire = if self.server == Server::Mistral { &Chat { asks_for_usage: false } } else { &Chat::PLAIN };
+        let jobs = endpoint.as_ref().map_or_else(Vec::new, |endpoint| {
+            let bodies = conversations.iter().map(|messages| chat::body(endpoint, &self.options, &model, messages));
+            let payloads = bodies.map(|body| self.connection.payload(wire, self.adapt(body), is_stream));
+            payloads.enumerate().map(|(index, payload)| Job::single(index, payload)).collect()
+        });
         let n = self.options.n as usize;
         Ok(Plan { n, jobs, ..Plan::new(&self.connection, endpoint, wire, model, prompts) })
     }
@@ -196,7 +184,6 @@ impl OpenAiCompatible {
         {
             body.insert("random_seed".to_owned(), seed);
         }
-        body.extend(self.extra.clone());
         body
     }
 }

@@ -9,6 +9,7 @@ use std::iter;
 use serde_json::{Value, json};
 
 use super::call::Job;
+use super::connection::Connection;
 use super::options::Options;
 use super::wire::{Answer, Body, Fault, Piece, StreamReader, Wire, json as read_json};
 use crate::error::ApiError;
@@ -24,18 +25,25 @@ pub(super) const DONE: &str = "[DONE]";
 pub(super) struct Completions;
 
 /// Requests of at most `batch_size` prompts.
-pub(super) fn jobs(options: &Options, model: &str, prompts: &[String]) -> Vec<Job> {
+pub(super) fn jobs(
+    connection: &Connection,
+    options: &Options,
+    model: &str,
+    prompts: &[String],
+    is_stream: bool,
+) -> Vec<Job> {
+    let payload = |prompt: Value| connection.payload(&Completions, body(options, model, prompt), is_stream);
     let mut first = 0;
     let batches = prompts.chunks(options.batch_size);
     batches
         .map(|batch| {
             let job = match batch {
                 // A single text is the form that every server takes.
-                [only] => Job::single(first, body(options, model, json!(only))),
+                [only] => Job::single(first, payload(json!(only))),
                 _ => Job {
                     first,
-                    body: body(options, model, json!(batch)).into(),
-                    singles: batch.iter().map(|prompt| body(options, model, json!(prompt)).into()).collect(),
+                    body: payload(json!(batch)),
+                    singles: batch.iter().map(|prompt| payload(json!(prompt))).collect(),
                 },
             };
             first += batch.len();

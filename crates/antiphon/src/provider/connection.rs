@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::options::check_positive;
+use super::payload::Extra;
 use super::{AD_TOKEN, Provider};
 use crate::callbacks::Callbacks;
 use crate::connections;
@@ -30,7 +31,7 @@ const KEY_WORDS: [&str; 4] = ["auth", "cookie", "key", "token"];
 /// The part of a class's settings that every provider has.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    provider: Provider,
+    pub(super) provider: Provider,
     pub(crate) api_key: Option<Secret>,
     /// A token of Microsoft Entra ID, in place of a key.
     pub(crate) ad_token: Option<Secret>,
@@ -49,6 +50,7 @@ pub(crate) struct Connection {
     pub(crate) set_limits: SetLimits,
     /// Further headers, whose values may be secret.
     pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) extra: Extra,
     pub(crate) callbacks: Vec<Arc<dyn Callbacks>>,
 }
 
@@ -70,6 +72,7 @@ impl fmt::Debug for Connection {
             .field("http2_prior_knowledge", &self.http2_prior_knowledge)
             .field("set_limits", &self.set_limits)
             .field("headers", &self.headers)
+            .field("extra", &self.extra)
             .field("callbacks", &self.callbacks.len())
             .finish()
     }
@@ -93,6 +96,7 @@ impl Connection {
             http2_prior_knowledge: false,
             set_limits: SetLimits::default(),
             headers: Vec::new(),
+            extra: Extra::default(),
             callbacks: Vec::new(),
         }
     }
@@ -102,6 +106,7 @@ impl Connection {
         let limits = self.limits()?;
         check_positive("requests_per_minute", self.set_limits.requests_per_minute)?;
         check_positive("tokens_per_minute", self.set_limits.tokens_per_minute)?;
+        self.extra.check()?;
         let longest_retry_after = match self.provider {
             Provider::Anthropic => Duration::from_mins(1),
             _ => Duration::from_mins(2),

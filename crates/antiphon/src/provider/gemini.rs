@@ -101,7 +101,8 @@ impl Gemini {
         let model = self.options.model.clone().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
         let mut jobs = Vec::with_capacity(prompts.len());
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
-            jobs.push(Job::single(index, self.to_wire(index, messages)?));
+            let body = self.to_wire(index, messages)?;
+            jobs.push(Job::single(index, self.connection.payload(&GenerateContent, body, is_stream)));
         }
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         let dropped = if self.options.logit_bias.is_empty() { Vec::new() } else { vec!["logit_bias".to_owned()] };

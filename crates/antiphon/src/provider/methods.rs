@@ -113,6 +113,29 @@ macro_rules! connection_setters {
             self
         }
 
+        /// Sends this field with each request, as it is, for what has no setter here: `response_format` or
+        /// `reasoning_effort` of OpenAI, `service_tier` of Anthropic, `top_k` of vLLM, `provider` of `OpenRouter`. It
+        /// replaces a field of the same name; if both are objects, such as `generationConfig` of Gemini or `options` of
+        /// Ollama, their fields are put together. `stream` is refused. `Debug` shows the field's name only.
+        ///
+        /// For [`Bedrock`](crate::Bedrock) it is a field of the model's own, in `additionalModelRequestFields`: `top_k` or
+        /// `thinking` of Claude.
+        ///
+        /// ```
+        /// # let sim = antiphon_sim::for_example();
+        /// use antiphon::ChatOpenAI;
+        /// use serde_json::json;
+        ///
+        /// let llm = ChatOpenAI::new().extra("response_format", json!({ "type": "json_object" }));
+        /// println!("{}", llm.generate(["Name three colours, as JSON."])?);
+        /// # assert_eq!(sim.requests()[0].body["response_format"]["type"], "json_object");
+        /// # Ok::<(), antiphon::Error>(())
+        /// ```
+        pub fn extra(mut self, field: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+            self.$($field).+.extra.set(field.into(), value.into());
+            self
+        }
+
         /// Tells `callback` what happens in each call; may be used several times.
         pub fn callback(mut self, callback: impl crate::Callbacks + 'static) -> Self {
             self.$($field).+.callbacks.push(std::sync::Arc::new(callback));

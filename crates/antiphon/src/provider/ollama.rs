@@ -12,7 +12,7 @@ use super::chat_openai::conversations;
 use super::connection::Connection;
 use super::methods::{connection_setters, sampling_setters};
 use super::options::{check_answers, check_model, check_one_for_stream, check_positive, check_range};
-use super::wire::{Body, Payload};
+use super::wire::Body;
 use crate::env_vars;
 use crate::error::Error;
 use crate::private::Private;
@@ -152,7 +152,8 @@ impl Ollama {
         let mut jobs = Vec::with_capacity(prompts.len() * n);
         for (index, messages) in conversations(prompts.clone())?.iter().enumerate() {
             let body = self.options.to_wire(&model, messages);
-            jobs.extend(std::iter::repeat_n(Payload::from(body), n).map(|body| Job::single(index, body)));
+            let payload = self.connection.payload(&OllamaChat, body, is_stream);
+            jobs.extend(std::iter::repeat_n(payload, n).map(|payload| Job::single(index, payload)));
         }
         let endpoint = if prompts.is_empty() { None } else { Some(self.connection.endpoint(&env_vars::process)?) };
         Ok(Plan { jobs, ..Plan::new(&self.connection, endpoint, &OllamaChat, model, prompts) })

@@ -97,13 +97,14 @@ impl OpenAI {
         Ok(match &endpoint {
             Some(server) if own => {
                 let jobs = texts.iter().enumerate().map(|(index, text)| {
-                    Job::single(index, chat::body(server, options, &model, &[Message::user(text)]))
+                    let body = chat::body(server, options, &model, &[Message::user(text)]);
+                    Job::single(index, self.connection.payload(&Chat::PLAIN, body, is_stream))
                 });
                 let (jobs, dropped) = (jobs.collect(), chat::dropped(options));
                 Plan { n, jobs, dropped, ..Plan::new(&self.connection, endpoint, &Chat::PLAIN, model, prompts) }
             }
             _ => {
-                let jobs = completions::jobs(options, &model, &texts);
+                let jobs = completions::jobs(&self.connection, options, &model, &texts, is_stream);
                 Plan { n, jobs, ..Plan::new(&self.connection, endpoint, &Completions, model, prompts) }
             }
         })

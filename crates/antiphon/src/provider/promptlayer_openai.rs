@@ -191,6 +191,7 @@ fn completion_kwargs(options: &Options, connection: &Connection, model: &str) ->
         "logit_bias": options.logit_bias,
     }));
     add_rest(&mut kwargs, options);
+    connection.extra.add_to(&mut kwargs);
     kwargs
 }
 
@@ -203,6 +204,7 @@ fn chat_kwargs(options: &Options, connection: &Connection, model: &str, is_strea
         "request_timeout": connection.timeout.map(|it| it.as_secs_f64()),
         "stream": is_stream,
     })));
+    connection.extra.add_to(&mut kwargs);
     kwargs
 }
 

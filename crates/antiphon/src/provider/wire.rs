@@ -155,7 +155,7 @@ fn estimate(body: &Value) -> u64 {
     // In one pass: looking for each name would hash them all, for every request.
     for (name, value) in body.as_object().into_iter().flatten() {
         match name.as_str() {
-            "max_completion_tokens" | "max_tokens" => output = value.as_u64(),
+            "max_completion_tokens" | "max_tokens" | "max_tokens_to_sample" => output = value.as_u64(),
             "options" => output = value["num_predict"].as_u64(),
             "generationConfig" => {
                 output = value["maxOutputTokens"].as_u64();

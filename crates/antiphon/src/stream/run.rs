@@ -13,7 +13,7 @@ use crate::callbacks::CallInfo;
 use crate::error::Error;
 use crate::json::Json;
 use crate::limits::Lane;
-use crate::provider::{Answer as Whole, Fault, Payload, Piece, Plan, Repaired, StreamReader, fields, repairing};
+use crate::provider::{Answer as Whole, Fault, Piece, Plan, Repaired, StreamReader, repairing};
 use crate::result::{Generation, LlmOutput, LlmResult, TokenUsage};
 use crate::retry::Attempts;
 use crate::telemetry;
@@ -133,11 +133,8 @@ impl Answer {
         let (Some(endpoint), Some(attempts), [job]) = (&plan.endpoint, attempts, plan.jobs.as_slice()) else {
             return Err(Error::invalid_prompt(0, "is not one request, which a stream must be"));
         };
-        let mut body = fields(&job.body.text);
-        plan.wire.ask_for_stream(&mut body);
-        let body = Payload::from(body);
         let lane = &*attempts.lane();
-        let answer = repairing(endpoint, &plan.model, attempts, &body, |sent| async move {
+        let answer = repairing(endpoint, &plan.model, attempts, &job.body, |sent| async move {
             Self::attempt(plan, endpoint, &sent, lane).await
         });
         let (mut answer, repaired) = answer.await?;

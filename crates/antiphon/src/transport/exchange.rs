@@ -16,9 +16,10 @@ use url::Url;
 
 use super::background::{self, until};
 use super::pool::{Host, Lease, Origin};
-use super::{Framing, TimeLimits, request_id};
+use super::{Framing, TimeLimits};
 use crate::connections;
 use crate::error::{Error, Phase};
+use crate::provider;
 
 /// The longest answer that is read whole, in bytes. Answers of models are a thousand times shorter.
 const LONGEST_ANSWER: usize = 256 << 20;
@@ -104,7 +105,7 @@ pub(super) fn post(
             Some(Ok(Some(bytes))) => Ok(Answer::Whole(status, headers, bytes)),
             Some(Ok(None)) => {
                 let problem = format!("is longer than {} MiB", LONGEST_ANSWER >> 20);
-                Err(Error::unexpected_body(status.as_u16(), problem, request_id(&headers)))
+                Err(Error::unexpected_body(status.as_u16(), problem, provider::request_id(&headers)))
             }
             Some(Err(broken)) => Err(broken.into_error(host.origin.authority())),
             None => Err(late(total, Phase::Reading)),

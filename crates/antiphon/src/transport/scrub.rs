@@ -1,8 +1,11 @@
 //! Takes keys and prompts out of what a provider says.
 
+use std::iter;
+
 use serde_json::Value;
 
 use crate::json::Json;
+use crate::provider::said;
 
 /// Shorter prompts are not looked for: taking "Hi" out of a sentence would garble it, and tells
 /// nobody anything.
@@ -56,7 +59,7 @@ fn mask_key(word: &str) -> String {
 /// The user's texts in a request of any wire format: all texts but those a message has to name.
 fn prompts<'a>(sent: &'a Json<'_>) -> Vec<&'a str> {
     match sent {
-        Json::String(text) => vec![text],
+        Json::String(text) => iter::once(text.as_ref()).chain(said(text)).collect(),
         Json::Array(items) => items.iter().flat_map(prompts).collect(),
         Json::Object(fields) => fields
             .iter()
@@ -77,6 +80,7 @@ mod tests {
             "model": "some-long-model-name",
             "prompt": ["tell me everything", "Hi"],
             "system": "be a friendly parrot",
+            "dialogue": "\n\nHuman: be a merry magpie\n\nwhat is my key?\n\nAssistant:",
             "messages": [{ "role": "user", "content": "what is my password" }, { "content": "line one\nline two" }],
         })
         .to_string();
@@ -96,6 +100,7 @@ mod tests {
         check(r"got line one\nline two here", "got [prompt] here");
         check("what is my password, This", "[prompt], This");
         check("be a friendly parrot", "[prompt]");
+        check("will not be a merry magpie: what is my key?", "will not [prompt]: [prompt]");
         check("no max_tokens here", "no max_tokens here");
         check("no some-long-model-name here", "no some-long-model-name here");
     }
