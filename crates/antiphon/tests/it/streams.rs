@@ -414,6 +414,10 @@ impl Callbacks for Recorder {
         self.push(format!("token {token}"));
     }
 
+    fn on_restart(&self, call: &CallInfo) {
+        self.push(format!("restart {}", call.model));
+    }
+
     fn on_end(&self, _call: &CallInfo, result: &LlmResult) {
         self.push(format!("end {result}"));
     }
