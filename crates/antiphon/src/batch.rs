@@ -1,6 +1,6 @@
 //! Any number of prompts, a bounded number of them at a time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::panic;
 use std::pin::Pin;
@@ -62,7 +62,9 @@ pub struct Batch {
     /// Finished and not yet read: by index if in order, else as they came.
     finished: BTreeMap<usize, BatchItem>,
     completed: VecDeque<BatchItem>,
+    /// The first prompt whose answer has not been read, and those behind it whose answer has.
     next_index: usize,
+    read_ahead: BTreeSet<usize>,
 }
 
 /// The answer to one prompt of a [`Batch`].
@@ -112,11 +114,17 @@ impl Batch {
             finished: BTreeMap::new(),
             completed: VecDeque::new(),
             next_index: 0,
+            read_ahead: BTreeSet::new(),
         }
     }
 
     pub(crate) fn blocking(self) -> Self {
         Self { style: CallStyle::Blocking, ..self }
+    }
+
+    /// The first prompt whose answer has not been read.
+    pub(crate) fn next_index(&self) -> usize {
+        self.next_index
     }
 
     /// Has at most this many calls running or waiting to be read. Default: 100; 0 counts as 1.
@@ -213,7 +221,10 @@ impl Batch {
             Some(item) => item,
             None => self.finished.remove(&self.next_index)?,
         };
-        self.next_index += 1;
+        self.read_ahead.insert(item.index);
+        while self.read_ahead.remove(&self.next_index) {
+            self.next_index += 1;
+        }
         Some(item)
     }
 }
@@ -252,5 +263,21 @@ impl fmt::Debug for Batch {
             .field("max_concurrency", &self.max_concurrency)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpenAI;
+
+    #[test]
+    fn the_first_prompt_whose_answer_was_not_read() {
+        let mut batch = Batch::new(Arc::new(OpenAI::new()), Box::new(std::iter::empty())).as_completed();
+        for (read, next) in [(1, 0), (3, 0), (0, 2), (2, 4)] {
+            batch.keep(BatchItem { index: read, result: Err(Error::interrupted()) });
+            Batch::take(&mut batch).unwrap();
+            assert_eq!(batch.next_index(), next);
+        }
     }
 }

@@ -101,6 +101,12 @@ where
 impl Iterator for Blocking<LlmStream> {
     type Item = Result<StreamEvent, Error>;
 
+    /// Blocks until the next event is there; `None` after the last, and after an error. A wait that is interrupted is an
+    /// error of the kind [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+    ///
+    /// # Panics
+    ///
+    /// As [the module](self) says.
     fn next(&mut self) -> Option<Self::Item> {
         self.wait_for_next().unwrap_or_else(|error| Some(Err(error)))
     }
@@ -109,9 +115,18 @@ impl Iterator for Blocking<LlmStream> {
 impl Iterator for Blocking<Batch> {
     type Item = BatchItem;
 
-    /// An interrupted wait ends the iterator; the answers that have come by then are those it has yielded.
+    /// Blocks until the next answer is there; `None` after the last. Calls begin when it is first asked.
+    ///
+    /// A wait that is interrupted drops the calls that run. It yields an error of the kind
+    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted), for the first prompt whose answer has not been yielded,
+    /// and then `None`.
+    ///
+    /// # Panics
+    ///
+    /// As [the module](self) says.
     fn next(&mut self) -> Option<Self::Item> {
-        self.wait_for_next().ok().flatten()
+        let index = self.stream.as_ref().map_or(0, Batch::next_index);
+        self.wait_for_next().unwrap_or_else(|error| Some(BatchItem { index, result: Err(error) }))
     }
 }
 

@@ -50,6 +50,12 @@ pub trait Callbacks: Send + Sync {
         let _ = (call, token);
     }
 
+    /// Called when a stream broke and its answer begins anew: forget the tokens of this call so far. Comes only with
+    /// `restart_streams`.
+    fn on_restart(&self, call: &CallInfo) {
+        let _ = call;
+    }
+
     /// Called once, when all of an answer has come.
     fn on_end(&self, call: &CallInfo, result: &LlmResult) {
         let _ = (call, result);
@@ -68,6 +74,10 @@ impl<T: Callbacks + ?Sized> Callbacks for Arc<T> {
 
     fn on_token(&self, call: &CallInfo, token: &str) {
         (**self).on_token(call, token);
+    }
+
+    fn on_restart(&self, call: &CallInfo) {
+        (**self).on_restart(call);
     }
 
     fn on_end(&self, call: &CallInfo, result: &LlmResult) {
@@ -131,6 +141,10 @@ impl CallInfo {
 
     pub(crate) fn token(&self, plan: &Plan, token: &str) {
         plan.callbacks.iter().for_each(|it| it.on_token(self, token));
+    }
+
+    pub(crate) fn restart(&self, plan: &Plan) {
+        plan.callbacks.iter().for_each(|it| it.on_restart(self));
     }
 
     pub(crate) fn end(&self, plan: &Plan, result: Result<&LlmResult, &Error>) {

@@ -27,7 +27,8 @@
 //! | `timeout` | an attempt begins | the last byte of the answer | 600 s, for a stream 3,600 s |
 //! | [`Options::keep_idle`] | a connection has nothing to do | it is closed, but for one HTTP/2 connection to each server | 90 s |
 //!
-//! The last but two are set on each class.
+//! The three in the middle are set on each class. The greeting (`HEAD /`) with which an HTTP/2 connection begins has
+//! `connect_timeout` once more for its answer.
 //!
 //! Connections can be opened before they are needed, and counted:
 //!

@@ -4,6 +4,14 @@
 ///
 /// All are read when a call is made, not when a value is built; a setter wins over its variable,
 /// and an empty variable counts as unset.
+///
+/// The names are those of the providers' own clients, where there are such:
+/// [OpenAI and Azure](https://github.com/openai/openai-python),
+/// [Anthropic](https://github.com/anthropics/anthropic-sdk-python),
+/// [Gemini](https://github.com/googleapis/python-genai),
+/// [Bedrock](https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html),
+/// [Ollama](https://docs.ollama.com/faq),
+/// [PromptLayer](https://github.com/MagnivOrg/prompt-layer-library).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct EnvVars;

@@ -36,14 +36,14 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), antiphon::Error> {
 /// # let sim = antiphon_sim::for_example();
-/// use antiphon::{ErrorKind, OpenAI};
+/// use antiphon::OpenAI;
 ///
 /// # let busy = antiphon_sim::ErrorAnswer::rate_limited(None).with_header("retry-after", "3600");
 /// # sim.inject(antiphon_sim::Fault::Error(busy));
 /// match OpenAI::new().agenerate(["Hello, how are you?"]).await {
 ///     Ok(response) => println!("{response}"),
 ///     Err(error) if error.is_quota_exceeded() => println!("The account is empty."),
-///     Err(error) if error.kind() == ErrorKind::RateLimited => match error.retry_after() {
+///     Err(error) if error.is_rate_limited() => match error.retry_after() {
 ///         Some(wait) => println!("The provider has an answer in {wait:?}."),
 ///         None => println!("The provider has no answer now."),
 ///     },
@@ -170,6 +170,18 @@ impl Error {
     /// Whether a stream ended without its end marker: what came of it may not be all.
     pub fn is_truncated(&self) -> bool {
         matches!(self.inner.kind, Kind::Truncated { .. })
+    }
+
+    /// Whether too many requests or tokens were sent in a short time (429). An account without credit is
+    /// [`is_quota_exceeded`](Self::is_quota_exceeded).
+    pub fn is_rate_limited(&self) -> bool {
+        self.kind() == ErrorKind::RateLimited
+    }
+
+    /// Whether the provider does not accept the key (401, at AWS 403 too). A call without any key is
+    /// [`ErrorKind::MissingKey`].
+    pub fn is_authentication(&self) -> bool {
+        self.kind() == ErrorKind::Authentication
     }
 
     /// Whether the account has no credit left (which providers report as a rate limit).

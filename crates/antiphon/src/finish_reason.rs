@@ -3,6 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// Why a model stopped; from [`Generation::finish_reason`](crate::Generation::finish_reason).
+///
+/// The words are OpenAI's; those of the others are in their references:
+/// [OpenAI](https://platform.openai.com/docs/api-reference/chat/object),
+/// [Anthropic](https://docs.anthropic.com/en/api/messages) (`stop_reason`),
+/// [Gemini](https://ai.google.dev/api/generate-content#FinishReason) (`finishReason`),
+/// [Bedrock](https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html) (`stopReason`),
+/// [Ollama](https://github.com/ollama/ollama/blob/main/docs/api.md) (`done_reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

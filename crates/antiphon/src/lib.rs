@@ -76,16 +76,20 @@
 //!
 //! # Traces
 //!
-//! Each call is a [`tracing`] span with OpenTelemetry's attributes for generative AI (`gen_ai.request.model`,
-//! `gen_ai.usage.input_tokens`, ...); each retry is an event in it. A log
-//! that cannot be written ([`PromptLayerOpenAI`]) is an event too.
+//! Each call is a [`tracing`] span with the attributes of OpenTelemetry's [semantic conventions for generative
+//! AI](https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/) (`gen_ai.request.model`,
+//! `gen_ai.usage.input_tokens`, ...); each retry is an event in it. A log that cannot be written ([`PromptLayerOpenAI`])
+//! is an event too.
 //!
 //! # Privacy
 //!
 //! Keys do not appear in `Debug`, in errors or in warnings. Neither do prompts: `Debug` of a prompt, a message, a result
 //! or a class's settings shows how long they are, and from errors text that a provider echoes is removed as far as it can
 //! be recognised. Answers are shown by `Debug` of results and events, as whoever prints one wants to see it: log their
-//! [`LlmOutput`] instead, which holds none. Spans and events hold neither.
+//! [`LlmOutput`] instead, which holds none.
+//!
+//! The crate itself never logs prompts or answers: spans and events hold neither. Who wants them logged uses
+//! [`Callbacks`], which are handed both.
 
 #![warn(missing_docs)]
 

@@ -18,8 +18,7 @@ use crate::stream::LlmStream;
 /// class. The convenient methods (`agenerate` with any list of prompts, `astream`, `abatch`, and their blocking twins)
 /// are inherent on each class and on `dyn Llm`.
 ///
-/// Dropping one of its futures, or a stream, drops the requests and closes or resets their connections. Errors are those
-/// of the convenient methods.
+/// Dropping one of its futures, or a stream, drops the requests and closes or resets their connections.
 ///
 /// ```
 /// # #[tokio::main]
@@ -81,12 +80,37 @@ use crate::stream::LlmStream;
 /// ```
 pub trait Llm: fmt::Debug + Send + Sync {
     /// Answers all prompts, or fails with the first failure of any.
+    ///
+    /// # Errors
+    ///
+    /// The first failure of any request, after its retries, or what is wrong with the settings or the prompts, for which
+    /// nothing is sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops its requests; what the provider had begun is lost, and may be billed.
     fn call(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<LlmResult, Error>>;
 
-    /// Answers all prompts that can be answered; fails only before anything is sent.
+    /// Answers all prompts that can be answered.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings or the prompts, for which nothing is sent. Failures of requests are in the result.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call); answers that had come by then are lost, too.
     fn call_each(&self, prompts: Vec<Prompt>, style: CallStyle) -> BoxFuture<'static, Result<PromptResults, Error>>;
 
     /// Answers one prompt while the answer is written; resolves with the first event.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), up to the first event; what goes wrong later is an item of the stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the stream drops the request.
     fn open_stream(&self, prompt: Prompt, style: CallStyle) -> BoxFuture<'static, Result<LlmStream, Error>>;
 
     /// A handle that can be kept beyond this borrow.
@@ -100,6 +124,7 @@ pub trait Llm: fmt::Debug + Send + Sync {
 
 /// Whether the caller awaits or blocks; PromptLayer's log tells them apart, as it did in 2023.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallStyle {
     /// By an `a...` method.
     Async,

@@ -105,6 +105,10 @@ impl LlmStream {
     ///
     /// As the type says. A stream that was restarted is an error of kind
     /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted), as text cannot be taken back.
+    ///
+    /// # Cancel safety
+    ///
+    /// No text is lost when a future of its next item is dropped. Dropping the stream gives up the answer.
     pub fn text(self) -> BoxStream<'static, Result<String, Error>> {
         let texts = self.events.filter_map(|event| async move {
             match event {
@@ -117,11 +121,15 @@ impl LlmStream {
         texts.boxed()
     }
 
-    /// The whole answer, once it is there. Dropping the future drops the stream.
+    /// The whole answer, once it is there.
     ///
     /// # Errors
     ///
     /// As the type says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stream, and with it what has come of the answer. To keep that, read events.
     pub fn result(self) -> BoxFuture<'static, Result<LlmResult, Error>> {
         let mut events = self.events;
         async move {

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use serde_json::Number;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 use crate::error::Error;
+use crate::json::Json;
 use crate::provider::Plan;
 use crate::result::LlmResult;
 
@@ -14,7 +16,7 @@ use crate::result::LlmResult;
 pub(crate) fn span(plan: &Plan, is_stream: bool) -> Span {
     let endpoint = plan.endpoint.as_ref();
     let operation = plan.wire.operation();
-    info_span!(
+    let span = info_span!(
         "gen_ai",
         otel.name = format!("{operation} {}", plan.model),
         otel.kind = "client",
@@ -23,6 +25,8 @@ pub(crate) fn span(plan: &Plan, is_stream: bool) -> Span {
         gen_ai.provider.name = endpoint.map_or("", |it| it.provider.as_str()),
         gen_ai.request.model = plan.model,
         gen_ai.request.stream = is_stream,
+        gen_ai.request.max_tokens = Empty,
+        gen_ai.request.temperature = Empty,
         gen_ai.response.model = Empty,
         gen_ai.response.finish_reasons = Empty,
         gen_ai.response.time_to_first_chunk = Empty,
@@ -33,7 +37,28 @@ pub(crate) fn span(plan: &Plan, is_stream: bool) -> Span {
         error.type = Empty,
         antiphon.prompts = plan.prompts.len(),
         antiphon.retries = Empty,
-    )
+    );
+    // All requests of a call ask for the same.
+    if !span.is_disabled()
+        && let Some(job) = plan.jobs.first()
+        && let Ok(body) = Json::parse(&job.body.text)
+    {
+        let (max_tokens, temperature) = asked(&body);
+        span.record("gen_ai.request.max_tokens", max_tokens);
+        span.record("gen_ai.request.temperature", temperature);
+    }
+    span
+}
+
+/// The output tokens and the temperature that a request asks for, under whatever names.
+fn asked(body: &Json<'_>) -> (Option<u64>, Option<f64>) {
+    let nested = ["generationConfig", "inferenceConfig", "options"].iter().find_map(|name| body.get(name));
+    let number = |name: &&str| match nested.unwrap_or(body).get(name) {
+        Some(Json::Number(number)) => Some(number),
+        _ => None,
+    };
+    let max_tokens = ["max_completion_tokens", "max_tokens", "maxOutputTokens", "maxTokens", "num_predict"];
+    (max_tokens.iter().find_map(number).and_then(Number::as_u64), number(&"temperature").and_then(Number::as_f64))
 }
 
 /// Records how a call ended.
@@ -71,4 +96,23 @@ pub(crate) fn first_chunk(span: &Span, after: Duration) {
 /// A status if there is one, else the kind.
 fn error_type(error: &Error) -> String {
     error.status().map_or_else(|| format!("{:?}", error.kind()), |status| status.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_requests_ask_for() {
+        for body in [
+            r#"{"max_tokens": 5, "temperature": 0.5}"#,
+            r#"{"max_completion_tokens": 5, "temperature": 0.5}"#,
+            r#"{"generationConfig": {"maxOutputTokens": 5, "temperature": 0.5}}"#,
+            r#"{"inferenceConfig": {"maxTokens": 5, "temperature": 0.5}}"#,
+            r#"{"options": {"num_predict": 5, "temperature": 0.5}}"#,
+        ] {
+            assert_eq!(asked(&Json::parse(body.as_bytes()).unwrap()), (Some(5), Some(0.5)), "{body}");
+        }
+        assert_eq!(asked(&Json::parse(br#"{"prompt": "a"}"#).unwrap()), (None, None));
+    }
 }

@@ -39,8 +39,9 @@ use crate::retry::{self, Attempts, RetryPolicy};
 use crate::secret::Secret;
 
 /// Builds what the first call of the process would build: the thread that drives connections, and TLS with the
-/// platform's roots, some tens of milliseconds. For hosts that have a moment to spare before that. To open connections
-/// ahead, use a class's own `warm_up`.
+/// platform's roots. Blocks the calling thread for some tens of milliseconds, so an async program calls it before its
+/// runtime is busy, or by [`tokio::task::spawn_blocking`]. For hosts that have a moment to spare before that call. To
+/// open connections ahead, use a class's own `warm_up`.
 pub fn warm_up() {
     // A failure shows in the call that needs it.
     let _ = background::handle();

@@ -17,12 +17,13 @@ pub(crate) const SELECTIONS: [&[&str]; 3] = [&["antiphon-cli"], &FRONT_ENDS, &["
 
 type Step = (&'static str, fn() -> anyhow::Result<()>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("toolchain", toolchain),
     ("format", || cargo::run("cargo", &["fmt", "--all", "--check"])),
     ("tidy", tidy::tidy),
     ("lint", lint),
     ("units", units),
+    ("package", package),
     ("clients", clients::clients),
     ("stock", || engine(&["--test", "stock"])),
     ("engine", || engine(&["--lib", "--test", "it"])),
@@ -90,6 +91,11 @@ fn lint() -> anyhow::Result<()> {
         bail!("clippy is missing: run `rustup component add clippy`");
     }
     cargo::run("cargo", &["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    // Together with the others the simulator always has its feature.
+    for features in ["", "tls"] {
+        let simulator = ["clippy", "--release", "-p", "antiphon-sim", "--features", features, "--quiet"];
+        cargo::run("cargo", &[&simulator[..], &["--", "-D", "warnings"]].concat())?;
+    }
     // On top of what was checked already.
     let documentation = ["doc", "--release", "--workspace", "--no-deps", "--quiet"];
     let status = cargo::command("cargo", &documentation).env("RUSTDOCFLAGS", "-D warnings").status()?;
@@ -104,6 +110,17 @@ fn units() -> anyhow::Result<()> {
         cargo::run("cargo", &arguments)
     });
     results.into_iter().collect()
+}
+
+/// Builds what crates.io would get: the client without its tests, the simulator and the rest of the workspace.
+fn package() -> anyhow::Result<()> {
+    let arguments = ["package", "-p", "antiphon", "--allow-dirty", "--locked", "--quiet"];
+    let status = cargo::command("cargo", &arguments)
+        // What it needs is compiled once, and not anew for each package.
+        .env("CARGO_TARGET_DIR", cargo::target()?)
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .status()?;
+    if status.success() { Ok(()) } else { bail!("antiphon does not build without the workspace") }
 }
 
 /// The engine's tests share one warm engine, so they run in one process, one after the other.

@@ -6,6 +6,14 @@ use super::ApiError;
 use crate::provider::Provider;
 
 /// A coarse sort of failure; [`Error`](crate::Error) has the details.
+///
+/// Statuses are those of [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110.html#section-15) as the providers use them:
+/// [OpenAI](https://platform.openai.com/docs/guides/error-codes),
+/// [Azure](https://learn.microsoft.com/en-us/azure/ai-services/openai/reference),
+/// [Anthropic](https://docs.anthropic.com/en/api/errors),
+/// [Gemini](https://ai.google.dev/gemini-api/docs/troubleshooting),
+/// [Bedrock](https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors),
+/// [Ollama](https://docs.ollama.com/api/errors).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -35,7 +43,8 @@ pub enum ErrorKind {
     Server,
     /// The answer could not be understood.
     UnexpectedResponse,
-    /// A blocking call was stopped before its answer came.
+    /// The call was stopped before its answer came: a blocking one by the host that waits for it, any other by the end
+    /// of the runtime that drove its connection.
     Interrupted,
     /// The operating system gave this crate no thread to run its connections on.
     Runtime,
@@ -92,7 +101,7 @@ pub(crate) enum Kind {
     Api(ApiError),
     #[error("answer with status {status} {problem}")]
     UnexpectedBody { status: u16, problem: String, request_id: Option<String> },
-    #[error("blocking call was interrupted before its answer came")]
+    #[error("call was interrupted before its answer came")]
     Interrupted,
     #[error("the runtime that drove the connection has ended")]
     RuntimeEnded,

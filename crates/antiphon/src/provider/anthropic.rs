@@ -98,7 +98,7 @@ impl Anthropic {
         self
     }
 
-    /// Ends an answer after this many tokens. Default: 1,024, because Anthropic demands a limit,
+    /// Ends an answer after this many tokens, at least 1. Default: 1,024, because Anthropic demands a limit,
     /// and the 256 of 2023 cut most answers of today's models short.
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.options.max_tokens = tokens;

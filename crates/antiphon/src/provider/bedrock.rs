@@ -96,7 +96,7 @@ impl Bedrock {
         self
     }
 
-    /// Ends an answer after this many tokens.
+    /// Ends an answer after this many tokens, at least 1. Default: not sent, so that the model's own limit counts.
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.options.max_tokens = Some(tokens);
         self

@@ -137,7 +137,27 @@ macro_rules! call_methods {
             crate::Batch::new(crate::Llm::shared(self), Box::new(prompts.into_iter().map(Into::into)))
         }
 
-        /// Answers prompts that come one by one; see [`Batch`](crate::Batch).
+        /// Answers prompts that come one by one, such as the lines of a file or what a channel receives; see
+        /// [`Batch`](crate::Batch).
+        ///
+        /// ```
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), antiphon::Error> {
+        /// # let sim = antiphon_sim::for_example();
+        #[doc = concat!("use antiphon::", $names, ";")]
+        /// use futures::stream;
+        ///
+        #[doc = concat!("let llm = ", $new, ";")]
+        $(#[doc = concat!("# ", $hidden)])?
+        /// let questions = stream::iter((1..=10).map(|number| format!("Is {number} prime?")));
+        /// let mut answers = llm.abatch_stream(questions).max_concurrency(5);
+        /// while let Some(answer) = answers.next().await {
+        ///     println!("{}: {}", answer.index, answer.result?);
+        /// }
+        /// # assert!(sim.activity().received >= 10);
+        /// # Ok(())
+        /// # }
+        /// ```
         pub fn abatch_stream<S>(&self, prompts: S) -> crate::Batch
         where
             S: futures::Stream + Send + 'static,
@@ -214,7 +234,12 @@ macro_rules! call_methods {
             Ok(crate::blocking::Blocking::new(stream))
         }
 
-        /// Does what `abatch` does; the iterator blocks for each answer.
+        /// Does what `abatch` does. This call itself sends nothing and does not block; the iterator blocks for each
+        /// answer ([`Blocking`](crate::blocking::Blocking)).
+        ///
+        /// # Panics
+        ///
+        /// The iterator panics where `generate` does.
         pub fn batch<P>(&self, prompts: P) -> crate::blocking::Blocking<crate::Batch>
         where
             P: IntoIterator,

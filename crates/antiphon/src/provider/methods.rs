@@ -29,6 +29,11 @@ macro_rules! connection_setters {
         /// to wait for more than these minutes fail at once, too, but for one each such time. Of other retries
         /// these calls together may make a hundred, and one more for every five calls and with every second: a provider
         /// that is down is not asked three times as often.
+        ///
+        /// References: what is retried, and the waits, as in the official clients of
+        /// [OpenAI](https://github.com/openai/openai-python/blob/main/src/openai/_base_client.py) and
+        /// [Anthropic](https://github.com/anthropics/anthropic-sdk-python/blob/main/src/anthropic/_base_client.py);
+        /// `Retry-After`: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110.html#section-10.2.3).
         pub fn max_retries(mut self, retries: u32) -> Self {
             self.$($field).+.max_retries = retries;
             self
@@ -92,7 +97,9 @@ macro_rules! connection_setters {
 
         /// Sends at most this many requests in any 60 seconds, together with all other calls of this process to the same
         /// server with the same key and model, of which the last that sets a limit sets it for all. Calls beyond it wait,
-        /// first come, first served. Default: no limit but what the provider reports in its rate limit headers.
+        /// first come, first served. A retry is a request, too. 0 is an error of the calls
+        /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)). Default: no limit but what the provider reports in its rate
+        /// limit headers.
         pub fn requests_per_minute(mut self, requests: u32) -> Self {
             self.$($field).+.set_limits.requests_per_minute = Some(requests);
             self
@@ -100,7 +107,8 @@ macro_rules! connection_setters {
 
         /// Uses at most this many tokens in any 60 seconds, counted as [`requests_per_minute`](Self::requests_per_minute)
         /// counts. Before a call they are estimated: one for every four bytes of text, and all of `max_tokens`; after it
-        /// the provider's own count replaces the estimate.
+        /// the provider's own count replaces the estimate. 0 is an error of the calls
+        /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)). Default: no limit but what the provider reports.
         pub fn tokens_per_minute(mut self, tokens: u32) -> Self {
             self.$($field).+.set_limits.tokens_per_minute = Some(tokens);
             self
@@ -170,13 +178,15 @@ macro_rules! openai_setters {
             self
         }
 
-        /// Sets how much chance there is in the choice of tokens, from 0 to 2. Default: 0.7.
+        /// Sets how much chance there is in the choice of tokens, from 0 to 2. Default: 0.7 for `OpenAI`, `ChatOpenAI`
+        /// and their PromptLayer twins; not sent by other classes.
         pub fn temperature(mut self, temperature: f64) -> Self {
             self.$($field).+.temperature = Some(temperature);
             self
         }
 
-        /// Ends a completion after this many tokens.
+        /// Ends a completion after this many tokens, at least 1. Default: 256 for `OpenAI` and `PromptLayerOpenAI`, as in
+        /// 2023; not sent by other classes, so that the model's own limit counts.
         pub fn max_tokens(mut self, tokens: u32) -> Self {
             self.$($field).+.max_tokens = Some(tokens);
             self

@@ -103,7 +103,8 @@ impl Ollama {
         self
     }
 
-    /// Ends an answer after this many tokens (`num_predict`).
+    /// Ends an answer after this many tokens, at least 1 (`num_predict`). Default: not sent, so that the model's own
+    /// limit counts.
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.options.max_tokens = Some(tokens);
         self

@@ -68,8 +68,10 @@ impl Running {
                 Some((Ok(StreamEvent::End(result)), None))
             }
             Ok(event) => {
-                if let StreamEvent::Text(text) = &event {
-                    running.info.token(&running.plan, text);
+                match &event {
+                    StreamEvent::Text(text) => running.info.token(&running.plan, text),
+                    StreamEvent::Restart => running.info.restart(&running.plan),
+                    _ => {}
                 }
                 Some((Ok(event), Some(running)))
             }

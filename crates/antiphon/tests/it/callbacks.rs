@@ -9,10 +9,10 @@ use crate::streams::{HELLO, chat, events, sim, text};
 use crate::support::{PATIENCE, every_class};
 
 #[derive(Debug, Default)]
-struct Recorder(Mutex<Vec<String>>);
+pub(crate) struct Recorder(Mutex<Vec<String>>);
 
 impl Recorder {
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
@@ -28,6 +28,10 @@ impl Callbacks for Recorder {
 
     fn on_token(&self, _call: &CallInfo, token: &str) {
         self.push(format!("token {token}"));
+    }
+
+    fn on_restart(&self, call: &CallInfo) {
+        self.push(format!("restart {}", call.model));
     }
 
     fn on_end(&self, _call: &CallInfo, result: &LlmResult) {

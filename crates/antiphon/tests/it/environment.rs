@@ -2,8 +2,9 @@
 //! themselves again in a child process.
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antiphon::{Anthropic, ChatOpenAI, ErrorKind, OpenAI, PromptLayerOpenAI};
+use antiphon::{Anthropic, ChatOpenAI, Error, ErrorKind, OpenAI, PromptLayerOpenAI};
 use serde_json::json;
 
 use crate::support::{Reply, Server, bodies};
@@ -153,6 +154,30 @@ fn a_host_drives_the_blocking_calls_inside_a_runtime() {
     let tokio_runtime = tokio::runtime::Runtime::new().unwrap();
     let error = tokio_runtime.block_on(async { llm.generate(["inside"]).unwrap_err() });
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert_eq!(error.to_string(), "blocking call was interrupted before its answer came");
+    assert_eq!(error.to_string(), "call was interrupted before its answer came");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn an_interrupted_batch_does_not_pass_for_a_whole_one() {
+    static WAITS: AtomicUsize = AtomicUsize::new(0);
+    if in_child("environment::an_interrupted_batch_does_not_pass_for_a_whole_one", &[]).is_some() {
+        return;
+    }
+    antiphon::blocking::set_blocking_executor(|future| {
+        if WAITS.fetch_add(1, Ordering::Relaxed) != 2 {
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future));
+        }
+    });
+    let server = Server::start(|request| Reply::json(&bodies::completion(request)));
+    let llm = OpenAI::new().base_url(server.url());
+    let tokio_runtime = tokio::runtime::Runtime::new().unwrap();
+    let answers = tokio_runtime.block_on(async {
+        let mut batch = llm.batch(["a", "b", "c", "d"]);
+        let answers: Vec<_> = batch.by_ref().map(|it| (it.index, it.result)).collect();
+        assert!(batch.next().is_none());
+        answers
+    });
+    let kinds: Vec<_> = answers.iter().map(|(index, it)| (*index, it.as_ref().err().map(Error::kind))).collect();
+    assert_eq!(kinds, [(0, None), (1, None), (2, Some(ErrorKind::Interrupted))]);
 }

@@ -54,6 +54,7 @@ async fn statuses_have_kinds() {
             Server::start(move |_| Reply::status(status, "<html><title>Oops</title>").header("location", "http://x/"));
         let error = llm(&server).agenerate(["Hi"]).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{status}");
+        assert_eq!((error.is_authentication(), error.is_rate_limited()), (status == 401, status == 429));
         let expected = format!("openai: status {status}: an HTML page, \"Oops\" [model m]");
         assert!(error.to_string().starts_with(&expected), "{error}");
     }

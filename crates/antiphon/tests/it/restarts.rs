@@ -1,11 +1,13 @@
 //! Streams that break after their first event, and what that means for the calls beside them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use antiphon::{ChatOpenAI, ErrorKind, Gemini, StreamEvent};
 use antiphon_sim::{Fault, Sim};
 use futures::future::join_all;
 
+use crate::callbacks::Recorder;
 use crate::streams::{events, sim};
 use crate::support::PATIENCE;
 
@@ -50,6 +52,23 @@ async fn a_restart_is_a_retry() {
         assert!(error.is_truncated());
         assert_eq!((error.retries(), sim.requests().len() - before), (1, 2));
     }
+}
+
+#[tokio::test]
+async fn callbacks_are_told_to_forget_what_came() {
+    let sim = sim().await;
+    let recorder = Arc::new(Recorder::default());
+    sim.inject(Fault::CutAfter(600));
+    let stream = chat(&sim).callback(Arc::clone(&recorder)).astream("a").await.unwrap();
+    let whole = stream.result().await.unwrap().to_string();
+    let told = recorder.take();
+    let parts: Vec<_> = told.split(|line| line == "restart m").collect();
+    let [broken, anew] = parts[..] else {
+        panic!("{told:?}");
+    };
+    let text = |lines: &[String]| lines.iter().filter_map(|line| line.strip_prefix("token ")).collect::<String>();
+    assert!(!text(broken).is_empty());
+    assert_eq!(text(anew), whole);
 }
 
 #[tokio::test]

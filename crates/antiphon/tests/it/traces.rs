@@ -91,12 +91,15 @@ fn calls_are_spans_without_prompts() {
     assert_eq!(get(0, "gen_ai.operation.name"), "text_completion");
     assert_eq!(get(0, "gen_ai.provider.name"), "openai");
     assert_eq!(get(0, "gen_ai.request.model"), "m");
+    assert_eq!(get(0, "gen_ai.request.max_tokens"), "256");
+    assert_eq!(get(0, "gen_ai.request.temperature"), "0.7");
     assert_eq!(get(0, "server.address"), "127.0.0.1");
     assert_eq!(get(0, "gen_ai.usage.input_tokens"), "6");
     assert_eq!(get(0, "gen_ai.response.finish_reasons"), "stop");
     assert_eq!(get(0, "antiphon.retries"), "1");
     assert_eq!(get(1, "otel.name"), "chat m");
     assert_eq!(get(1, "gen_ai.request.stream"), "true");
+    assert_eq!(get(1, "gen_ai.request.max_tokens"), "");
     assert!(get(1, "gen_ai.response.time_to_first_chunk").parse::<f64>().unwrap() > 0.0);
     assert_eq!(get(2, "error.type"), "401");
     assert_eq!(get(2, "otel.status_code"), "ERROR");
