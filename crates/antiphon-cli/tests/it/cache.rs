@@ -1,6 +1,7 @@
 //! The folder of preloads and sessions.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,8 @@ fn a_relative_path_of_a_cache_is_relative_to_the_current_folder() {
     let notebook = workspace.notebook("cache.ipynb", [cell("println!(\"{}\", 6 * 7);")]);
     let cache = default_cache();
     let parent = cache.parent().unwrap();
+    // Nobody may have run anything yet.
+    fs::create_dir_all(parent).unwrap();
     let arguments = [Path::new("run"), &notebook];
     let name = cache.file_name().unwrap();
     let run = workspace.antiphon(arguments).env("ANTIPHON_CACHE_DIR", name).current_dir(parent).run().code(0);
